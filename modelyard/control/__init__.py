@@ -1,0 +1,1 @@
+"""The control plane: Django apps that own all truth."""

@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class DeploymentsConfig(AppConfig):
+    name = "modelyard.control.deployments"
+    label = "modelyard_deployments"
+    default_auto_field = "django.db.models.BigAutoField"

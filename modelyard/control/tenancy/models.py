@@ -1,0 +1,135 @@
+"""Tenants, their members and API keys, and the audit log."""
+
+import secrets
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class Scope(models.TextChoices):
+    """What a key or a role may do; each is named where it is asked for, none holds another."""
+
+    PREDICT = "predict"
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+class Role(models.TextChoices):
+    """What a member may do: the scopes are in `SCOPES`."""
+
+    VIEWER = "viewer"
+    EDITOR = "editor"
+    ADMIN = "admin"
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        return SCOPES[self]
+
+
+SCOPES: dict[str, frozenset[str]] = {
+    Role.VIEWER: frozenset({Scope.PREDICT, Scope.READ}),
+    Role.EDITOR: frozenset({Scope.PREDICT, Scope.READ, Scope.WRITE}),
+    Role.ADMIN: frozenset({Scope.PREDICT, Scope.READ, Scope.WRITE, Scope.ADMIN}),
+}
+
+
+def new_mac_key() -> str:
+    """Return 256 random bits as 64 hexadecimal digits."""
+    return secrets.token_hex(32)
+
+
+class Tenant(models.Model):
+    """Who owns everything else.
+
+    `wanted_revision` grows, in the same transaction, with every change that the data plane must know;
+    the publisher brings `published_revision` up to it.
+    """
+
+    name = models.SlugField(max_length=64, unique=True)
+    title = models.CharField(max_length=200, blank=True)
+    runs_code = models.BooleanField(default=True, help_text="files that carry code may be served, in a sandboxed child")
+    mac_key = models.CharField(max_length=64, default=new_mac_key, editable=False)
+    wanted_revision = models.PositiveBigIntegerField(default=1)
+    published_revision = models.PositiveBigIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TenantQuerySet(models.QuerySet):
+    """Reads of rows that a tenant owns; `of` is the only way in."""
+
+    def of(self, tenant: Tenant) -> "TenantQuerySet":
+        return self.filter(tenant=tenant)
+
+
+class TenantOwned(models.Model):
+    """A row that belongs to one tenant."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+class Member(TenantOwned):
+    """A person who may act for a tenant, with a role."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="one_membership_per_user")]
+
+
+class ApiKey(TenantOwned):
+    """A program's way in. Only the prefix, to recognise it by, and the sha256 of the whole key are kept."""
+
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=16, unique=True)
+    sha256 = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(default=list)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "name"], condition=models.Q(revoked_at=None), name="one_live_key_per_name")
+        ]
+
+    @property
+    def is_live(self) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
+
+
+class AuditEntry(TenantOwned):
+    """Who did what, when: append-only; each row's `hash` covers its facts and the row before it.
+
+    `number` counts from 1 in each tenant. `hash` is sha256, hexadecimal, of the canonical JSON of the other fields.
+    """
+
+    number = models.PositiveBigIntegerField()
+    at = models.DateTimeField(default=timezone.now)
+    actor = models.CharField(max_length=150)
+    verb = models.CharField(max_length=64)
+    subject = models.CharField(max_length=200)
+    details = models.JSONField(default=dict)
+    previous_hash = models.CharField(max_length=64, blank=True)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="one_audit_entry_per_number")]

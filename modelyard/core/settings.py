@@ -1,0 +1,151 @@
+"""Every setting of Modelyard: one table, read once, checked at start, documented from here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelyard.core.errors import Misconfigured
+
+PREFIX = "MODELYARD_"
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A row of the table.
+
+    Attributes:
+        name: lower case; the environment variable is `MODELYARD_` and the name in upper case.
+        read: turns the variable's text into the value; raises `ValueError` with what was expected.
+        default: the value, or a function of the settings read so far (those above this row).
+        help: one sentence, with the unit.
+    """
+
+    name: str
+    read: Callable[[str], Any]
+    default: Any
+    help: str
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name.upper()
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ValueError("expected a whole number of 1 or more")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+        raise ValueError("expected a port, 1 to 65535")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < 1e9:
+        raise ValueError("expected a number of seconds above 0")
+    return value
+
+
+def _flag(text: str) -> bool:
+    choices = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    if text.lower() not in choices:
+        raise ValueError("expected true or false")
+    return choices[text.lower()]
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _secret(text: str) -> str:
+    if len(text) < 32 or len(set(text)) < 10 or any(word in text.lower() for word in ("secret", "change", "example", "insecure")):
+        raise ValueError("expected at least 32 random characters; `openssl rand -base64 48` makes some")
+    return text
+
+
+def _beneath_home(name: str) -> Callable[[Mapping[str, Any]], Path]:
+    return lambda read: read["home"] / name
+
+
+TABLE: tuple[Setting, ...] = (
+    Setting("home", _path, lambda read: Path("var").absolute(), "folder of all that the embedded default keeps"),
+    Setting("host", str, "127.0.0.1", "address that the servers listen on"),
+    Setting("port", _port, 8000, "port of the control plane, and of both planes when embedded"),
+    Setting("serve_port", _port, lambda read: min(read["port"] + 1, 65535), "port of the data plane when it runs alone"),
+    Setting("public_url", str, lambda read: f"http://{read['host']}:{read['port']}", "address of the control plane as users see it"),
+    Setting("predict_url", str, lambda read: read["public_url"], "address of the data plane as users see it"),
+    Setting("allowed_hosts", _names, ("localhost", "127.0.0.1", "[::1]"), "host names that the control plane answers to, with commas"),
+    Setting("secret_key", _secret, None, "signs sessions; the embedded default makes one and keeps it in the home folder"),
+    Setting("database_url", str, None, "postgres://... ; without it SQLite in the home folder, which must be a local disk"),
+    Setting("broker_url", str, None, "amqp://... ; without it messages are files in the home folder"),
+    Setting("artifacts", _path, _beneath_home("artifacts"), "folder of the artifacts; may be on NFS"),
+    Setting("exchange", _path, _beneath_home("exchange"), "folder in which the planes exchange snapshots and predictions; may be on NFS"),
+    Setting("spool", _path, _beneath_home("spool"), "folder of predictions not yet handed over; must be a local disk"),
+    Setting("cache", _path, _beneath_home("cache"), "folder of the last good snapshot; must be a local disk"),
+    Setting("preload", _names, ("all",), "models that the data plane loads at start: `all`, `none`, or names with commas"),
+    Setting("max_upload_bytes", _count, 512 * MIB, "bytes of an uploaded model, all files together"),
+    Setting("max_body_bytes", _count, 8 * MIB, "bytes of a prediction request's body"),
+    Setting("max_rows", _count, 10_000, "rows of a prediction request"),
+    Setting("max_queue", _count, 256, "requests that may wait for one version"),
+    Setting("request_timeout_seconds", _seconds, 30.0, "seconds after which a prediction is given up"),
+    Setting("inline_seconds", _seconds, 200e-6, "a batch measured to cost less than this many seconds runs in the server's own thread"),
+    Setting("max_spool_bytes", _count, 1024 * MIB, "bytes of predictions kept on local disk before the oldest are dropped and counted"),
+    Setting("register_timeout_seconds", _seconds, 120.0, "seconds in which an uploaded model must be opened, converted and tried"),
+    Setting("sandbox_memory_bytes", _count, 2048 * MIB, "bytes of memory that one sandboxed child may use"),
+    Setting("unsafe_without_sandbox", _flag, False, "run files that carry code although a layer of the sandbox is missing; each start warns"),
+)
+
+
+class Settings:
+    """The values, as attributes named like the rows. Read once by `Settings.read`; never changed."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], **given: Any) -> "Settings":
+        """Read the table from `environment` (as `os.environ`); `given` values win over it.
+
+        `PORT` stands in for `MODELYARD_PORT`, as platforms that start a Procfile expect.
+
+        Raises:
+            Misconfigured: naming every variable that is unknown or does not fit.
+        """
+        known = {setting.variable for setting in TABLE}
+        wrong = [f"{name} is no setting" for name in sorted(environment) if name.startswith(PREFIX) and name not in known]
+        values: dict[str, Any] = {}
+        for setting in TABLE:
+            text = environment.get(setting.variable, "")
+            if not text and setting.name == "port":
+                text = environment.get("PORT", "")
+            default = setting.default(values) if callable(setting.default) else setting.default
+            values[setting.name] = default
+            if given.get(setting.name) is not None:
+                values[setting.name] = given[setting.name]
+            elif text:
+                try:
+                    values[setting.name] = setting.read(text)
+                except ValueError as error:
+                    shown = "the value" if setting.name == "secret_key" else repr(text)
+                    wrong.append(f"{setting.variable}: {shown} does not fit, {error}")
+        if wrong:
+            raise Misconfigured("; ".join(wrong), settings=wrong)
+        return cls(values)

@@ -1,0 +1,1 @@
+"""How a file becomes `predict(batch)`. One file for each runtime, heavy imports inside it."""
