@@ -90,6 +90,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("secret_key", _secret, None, "signs sessions; the embedded default makes one and keeps it in the home folder"),
     Setting("database_url", str, None, "postgres://... ; without it SQLite in the home folder, which must be a local disk"),
     Setting("broker_url", str, None, "amqp://... ; without it messages are files in the home folder"),
+    Setting("embedded", _flag, True, "the web process answers predictions too; false where the data plane runs alone"),
     Setting("artifacts", _path, _beneath_home("artifacts"), "folder of the artifacts; may be on NFS"),
     Setting("exchange", _path, _beneath_home("exchange"), "folder in which the planes exchange snapshots and predictions; may be on NFS"),
     Setting("spool", _path, _beneath_home("spool"), "folder of predictions not yet handed over; must be a local disk"),

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 
 class Scope(models.TextChoices):
-    """What a key or a role may do; each is named where it is asked for, none holds another."""
+    """What a key or a role may do. `write` brings `read`, and `admin` brings all: see `services.expand`."""
 
     PREDICT = "predict"
     READ = "read"
