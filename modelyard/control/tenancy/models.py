@@ -1,6 +1,7 @@
 """Tenants, their members and API keys, and the audit log."""
 
 import secrets
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -65,7 +66,7 @@ class Tenant(models.Model):
 class TenantQuerySet(models.QuerySet):
     """Reads of rows that a tenant owns; `of` is the only way in."""
 
-    def of(self, tenant: Tenant) -> "TenantQuerySet":
+    def of(self, tenant: Tenant) -> Self:
         return self.filter(tenant=tenant)
 
 
