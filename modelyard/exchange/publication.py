@@ -1,0 +1,178 @@
+"""Writing and reading the snapshot in its medium. `snapshot` says what lies where.
+
+The order is: artifacts, then model documents (`write_model`), then the tenant's document and its entry in the index
+(`write_tenant`). So whatever a reader finds named is there.
+"""
+
+import hashlib
+import hmac
+import time
+from typing import TypeVar
+
+import msgspec
+
+from modelyard.core.errors import ArtifactCorrupt, Conflict, Unavailable
+from modelyard.exchange.medium import Medium
+from modelyard.exchange.snapshot import FORMAT, Index, IndexEntry, ModelDocument, TenantDocument
+
+INDEX = "index.json"
+UNNAMED = "unnamed.json"
+KEEP_SECONDS = 3600.0
+
+Document = TypeVar("Document", TenantDocument, ModelDocument)
+
+
+def write_model(medium: Medium, tenant: str, document: ModelDocument) -> str:
+    """Write a model's document and return its digest; nothing is served from it before a tenant's document names it."""
+    data = _encode(document)
+    digest = hashlib.sha256(data).hexdigest()
+    key = model_key(tenant, digest)
+    if medium.read(key) != data:
+        medium.write(key, data)
+    return digest
+
+
+def write_tenant(medium: Medium, document: TenantDocument) -> None:
+    """Write a tenant's document and make it the current one, unless the index already names a later revision.
+
+    Raises:
+        Conflict: when a model's document that it names is not there (any more): write those again first.
+    """
+    data = _encode(document)
+    digest = hashlib.sha256(data).hexdigest()
+    medium.write(tenant_key(document.tenant, digest), data)
+
+    def edit(old: bytes | None) -> bytes | None:
+        index = decode_index(old)
+        entry = index.tenants.get(document.tenant)
+        if entry is not None and entry.revision > document.revision:
+            return None
+        there = set(medium.keys(f"models/{document.tenant}/"))
+        gone = [name for name, model in document.models.items() if model_key(document.tenant, model) not in there]
+        if gone:
+            raise Conflict(f"the document of model `{gone[0]}` is not in the medium: expected it to be written first")
+        entry = IndexEntry(revision=document.revision, digest=digest)
+        return _encode(Index(tenants={**index.tenants, document.tenant: entry}))
+
+    medium.edit(INDEX, edit)
+
+
+def forget_tenant(medium: Medium, tenant: str) -> None:
+    """Take a tenant out of the index; its documents go with a later sweep."""
+
+    def edit(old: bytes | None) -> bytes | None:
+        index = decode_index(old)
+        if tenant not in index.tenants:
+            return None
+        return _encode(Index(tenants={name: entry for name, entry in index.tenants.items() if name != tenant}))
+
+    medium.edit(INDEX, edit)
+
+
+def read_index(medium: Medium) -> Index | None:
+    """Return the index, None when there is none.
+
+    Raises:
+        ArtifactCorrupt: when it is not readable.
+        OSError: when the medium is out of reach.
+    """
+    data = medium.read(INDEX)
+    return None if data is None else decode_index(data)
+
+
+def read_tenant(medium: Medium, tenant: str, digest: str) -> TenantDocument:
+    """Read a tenant's document.
+
+    Raises:
+        Unavailable: when it is not there.
+        ArtifactCorrupt: when its bytes do not have the digest, or are no such document.
+    """
+    document = _read(medium, tenant_key(tenant, digest), digest, TenantDocument)
+    if document.tenant != tenant:
+        raise ArtifactCorrupt(f"the document in tenant {tenant}'s place is of another tenant")
+    return document
+
+
+def read_model(medium: Medium, tenant: str, digest: str) -> ModelDocument:
+    """Read a model's document. Raises as `read_tenant`."""
+    return _read(medium, model_key(tenant, digest), digest, ModelDocument)
+
+
+def sweep_documents(medium: Medium, keep_seconds: float = KEEP_SECONDS, now: float | None = None) -> int:
+    """Delete the documents that nobody has named for so long, and return how many.
+
+    The first sweep that finds one unnamed only notes the time: a data plane may still be reading it.
+    """
+    moment = time.time() if now is None else now
+    deleted = 0
+
+    def edit(old: bytes | None) -> bytes | None:
+        nonlocal deleted
+        index = decode_index(old)
+        since = _decode(medium.read(UNNAMED) or b"{}", dict[str, float])
+        named = _named(medium, index)
+        unnamed: dict[str, float] = {}
+        for key in [*medium.keys("tenants/"), *medium.keys("models/")]:
+            if key in named:
+                continue
+            unnamed[key] = min(since.get(key, moment), moment)
+            if moment - unnamed[key] >= keep_seconds:
+                medium.delete(key)
+                del unnamed[key]
+                deleted += 1
+        if unnamed != since:
+            medium.write(UNNAMED, _encode(unnamed))
+        return None
+
+    medium.edit(INDEX, edit)
+    return deleted
+
+
+def tenant_key(tenant: str, digest: str) -> str:
+    return f"tenants/{tenant}/{digest}.json"
+
+
+def model_key(tenant: str, digest: str) -> str:
+    return f"models/{tenant}/{digest}.json"
+
+
+def decode_index(data: bytes | None) -> Index:
+    """Read the index's bytes; None is an empty one. Raises `ArtifactCorrupt`."""
+    if data is None:
+        return Index()
+    index = _decode(data, Index)
+    if index.format != FORMAT:
+        raise ArtifactCorrupt(f"the index has format {index.format}: expected {FORMAT}, so another release wrote it")
+    return index
+
+
+def _named(medium: Medium, index: Index) -> set[str]:
+    named: set[str] = set()
+    for tenant, entry in index.tenants.items():
+        document = read_tenant(medium, tenant, entry.digest)
+        named.add(tenant_key(tenant, entry.digest))
+        named.update(model_key(tenant, digest) for digest in document.models.values())
+    return named
+
+
+def _read(medium: Medium, key: str, digest: str, kind: type[Document]) -> Document:
+    data = medium.read(key)
+    if data is None:
+        raise Unavailable("a document that the snapshot names is not there (yet)")
+    if not hmac.compare_digest(hashlib.sha256(data).hexdigest(), digest):
+        raise ArtifactCorrupt("a document of the snapshot does not have the digest that it is named by")
+    return _decode(data, kind)
+
+
+_Kind = TypeVar("_Kind")
+
+
+def _decode(data: bytes, kind: type[_Kind]) -> _Kind:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ArtifactCorrupt(f"a document of the snapshot is not readable: {error}") from error
+
+
+def _encode(document: object) -> bytes:
+    return msgspec.json.encode(document, order="deterministic")
