@@ -1,0 +1,386 @@
+"""The verbs of the client: each is one or two requests to the server's API."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import msgspec
+
+from modelyard.client import manifest as manifests
+from modelyard.client.records import Alias, Answer, Deployment, Key, Model, Version
+from modelyard.client.rows import body_of
+from modelyard.client.transport import TRIES, Transport
+from modelyard.client.uploads import Counted, model_files, sample_file
+from modelyard.core.errors import Conflict, DeadlineExceeded, InvalidInput, ModelyardError, NotFound
+from modelyard.core.manifest import Manifest
+from modelyard.core.reference import Reference, check_name, parse_reference
+
+API = "/api/v1"
+POLL_SECONDS = 0.2
+
+Record = TypeVar("Record")
+Progress = Callable[[str, float, str], None]
+"""Told a stage (`upload`, `check`, `download`), the part of it that is done (0 to 1), and a message."""
+
+
+def _silent(stage: str, part: float, message: str) -> None:
+    return None
+
+
+class Client:
+    """A Modelyard server, seen with one API key.
+
+    Every verb raises the classes of `modelyard.core.errors`, by the code that the server answered with.
+
+    Args:
+        url: of the server.
+        key: an API key, `yard_...`; what may be done is what its scopes allow.
+        predict_url: of the data plane, where it has an address of its own.
+        timeout_seconds: for connecting, and for each wait for an answer.
+
+    Example:
+        >>> yard = Client("http://127.0.0.1:8000", key="yard_...")
+        >>> version = yard.push("scaler.pkl", "iris_predictor.pkl", name="iris", sample=X_test)
+        >>> yard.promote("iris", version)
+        >>> yard.predict("iris", X_test[:5]).predictions
+        [0, 2, 1, 1, 0]
+    """
+
+    def __init__(
+        self, url: str, key: str | None = None, *, predict_url: str | None = None, timeout_seconds: float = 60.0
+    ) -> None:
+        self._control = Transport(url, key, timeout_seconds)
+        self._data = Transport(predict_url, key, timeout_seconds) if predict_url else self._control
+
+    @property
+    def url(self) -> str:
+        """Return the server's address, without a slash at its end."""
+        return self._control.url
+
+    @property
+    def predict_url(self) -> str:
+        """Return the data plane's address."""
+        return self._data.url
+
+    def close(self) -> None:
+        """Close the connections; the client is not used again."""
+        self._control.close()
+        self._data.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    # Versions
+
+    def push(
+        self,
+        *models: Any,
+        name: str,
+        sample: Any = None,
+        metrics: Mapping[str, float] | None = None,
+        description: str = "",
+        parent: Version | int | None = None,
+        manifest: Manifest | Mapping[str, Any] | None = None,
+        signature: Mapping[str, Any] | None = None,
+        wait: bool = True,
+        progress: Progress = _silent,
+        timeout_seconds: float = 600.0,
+    ) -> Version:
+        """Upload a model as a new version of `name`, which is made when there is none.
+
+        Nothing is served by this: see `promote`.
+
+        Args:
+            models: files (several are joined into one pipeline, in this order), or a fitted estimator, which is
+                pickled with protocol 4.
+            sample: rows that the model can predict: a DataFrame, an array `(n_rows, n_columns)`, a CSV or Parquet
+                file. It gives names, types and ranges of the columns, and the rows on which what is served is
+                compared with what was fitted.
+            metrics: name to number, as `{"accuracy": 0.97}`.
+            parent: the version that this one was made from.
+            manifest: facts that win over those captured from this process.
+            signature: columns and outputs, instead of inferred ones.
+            wait: return when the version was examined; else at once, while it is `checking`.
+            progress: told how far it is.
+            timeout_seconds: for the examination.
+
+        Raises:
+            ModelRefused: when the files cannot become a version.
+            DeadlineExceeded: when the examination takes longer; it goes on nevertheless.
+
+        Example:
+            >>> yard.push(make_pipeline(StandardScaler(), Perceptron()).fit(X, y), name="iris", sample=X)
+        """
+        check_name(name, "a model")
+        fields = {
+            "metrics": dict(metrics) if metrics else None,
+            "manifest": manifests.facts(models, manifest),
+            "signature": dict(signature) if signature else None,
+        }
+        data = {key: msgspec.json.encode(value).decode() for key, value in fields.items() if value is not None}
+        if description:
+            data["description"] = description
+        if parent is not None:
+            data["parent"] = str(parent.number if isinstance(parent, Version) else parent)
+        with tempfile.TemporaryDirectory(prefix="modelyard-") as folder:
+            scratch = Path(folder)
+            files = [("file", path) for path in model_files(models, scratch)]
+            if sample is not None:
+                files.append(("sample", sample_file(sample, scratch)))
+            self._make_model(name)
+            version = self._upload(f"{API}/models/{name}/versions/", files, data, progress)
+        return self.wait(version, progress=progress, timeout_seconds=timeout_seconds).check() if wait else version
+
+    def _upload(self, path: str, files: list[tuple[str, Path]], data: dict[str, str], progress: Progress) -> Version:
+        total, done = sum(file.stat().st_size for _, file in files) or 1, 0
+
+        def report(count: int) -> None:
+            nonlocal done
+            done += count
+            progress("upload", min(done / total, 1.0), f"{done:,} of {total:,} bytes")
+
+        with ExitStack() as opened:
+            parts = [(field, (file.name, opened.enter_context(Counted(file, report)))) for field, file in files]
+            return _record(self._control.send("POST", path, files=parts, data=data).content, Version)
+
+    def _make_model(self, name: str) -> None:
+        try:
+            self.model(name)
+        except NotFound:
+            try:
+                self._control.send("POST", f"{API}/models/", json={"name": name})
+            except Conflict:
+                return  # somebody else made it in between
+
+    def wait(self, version: Version, *, progress: Progress = _silent, timeout_seconds: float = 600.0) -> Version:
+        """Return `version` once it is `ready` or `refused`.
+
+        Raises:
+            DeadlineExceeded: when it is still `checking` after `timeout_seconds`.
+        """
+        end = time.monotonic() + timeout_seconds
+        while version.state == "checking":
+            if time.monotonic() > end:
+                raise DeadlineExceeded(
+                    f"{version} is still being examined after {timeout_seconds:g} s; it goes on: ask for it later"
+                )
+            progress("check", *self._job_progress(version.job))
+            time.sleep(POLL_SECONDS)
+            version = self.version(version.model, version.number)
+        progress("check", 1.0, version.state)
+        return version
+
+    def _job_progress(self, job: str | None) -> tuple[float, str]:
+        if not job:
+            return 0.0, "waiting"
+        try:
+            row = self._control.get(f"{API}/jobs/{job}/")
+            return float(row.get("progress") or 0), str(row.get("message") or row.get("state") or "")
+        except (ModelyardError, ValueError, AttributeError):
+            return 0.0, "checking"  # the version's own state decides; a job that cannot be read is no failure
+
+    def versions(self, model: str, **filters: str) -> list[Version]:
+        """Return a model's versions, the newest first; `filters` are the API's, as `state="ready"`."""
+        return list(self._list(f"{API}/models/{check_name(model, 'a model')}/versions/", Version, filters))
+
+    def version(self, model: str, number: int | None = None) -> Version:
+        """Return one version.
+
+        Args:
+            model: its name; or a reference, as `iris:3`, without `number`.
+        """
+        name, number = self._numbered(model, number)
+        return _record(msgspec.json.encode(self._control.get(f"{API}/models/{name}/versions/{number}/")), Version)
+
+    def download(
+        self, model: str, number: int | None = None, *, to: Path | str = ".", progress: Progress = _silent
+    ) -> Path:
+        """Write a version's files to `to` (a folder, or the file's name) and return where; several come as one zip.
+
+        Raises:
+            Conflict: when that file is there already.
+        """
+        name, number = self._numbered(model, number)
+        target = Path(to).expanduser()
+        folder = target if target.is_dir() else target.parent
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".modelyard-", delete=False) as file:
+            try:
+                path = f"{API}/models/{name}/versions/{number}/artifact"
+                given = self._control.download(
+                    path,
+                    file.write,
+                    lambda done, total: progress("download", done / (total or done or 1), f"{done:,} bytes"),
+                )
+                final = target / (given or f"{name}-{number}") if target.is_dir() else target
+                if final.exists():
+                    raise Conflict(f"{final} is there already: remove it, or name another file")
+                Path(file.name).replace(final)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+        return final
+
+    # Models
+
+    def models(self, **filters: str) -> list[Model]:
+        """Return the tenant's models, by name; `filters` are the API's, as `search="iris"`."""
+        return list(self._list(f"{API}/models/", Model, filters))
+
+    def model(self, name: str) -> Model:
+        """Return one model."""
+        return _record(msgspec.json.encode(self._control.get(f"{API}/models/{check_name(name, 'a model')}/")), Model)
+
+    def create_model(self, name: str, *, problem: str = "") -> Model:
+        """Make a model without versions. `problem` says what is predicted, for whom, and why."""
+        json = {"name": check_name(name, "a model"), "problem": problem}
+        return _record(self._control.send("POST", f"{API}/models/", json=json).content, Model)
+
+    def delete(self, model: str, number: int | None = None) -> None:
+        """Delete a version, or a whole model when no version is named.
+
+        Raises:
+            InUse: when the plan or an alias names it.
+
+        Example:
+            >>> yard.delete("iris:3")
+        """
+        reference = parse_reference(model)
+        number = number if number is not None else reference.version
+        if reference.alias:
+            raise InvalidInput(
+                f"{model!r} names an alias: expected a model, or a version as in 'iris:3'; see `delete_alias`"
+            )
+        path = f"{API}/models/{reference.model}/" + (f"versions/{number}/" if number is not None else "")
+        self._control.send("DELETE", path)
+
+    # What serves
+
+    def promote(self, model: str, version: Version | int | None = None, *, reason: str = "") -> Deployment:
+        """Let a `ready` version answer all requests for its model.
+
+        Raises:
+            Conflict: when it is not `ready`.
+
+        Example:
+            >>> yard.promote("iris", 3)
+            >>> yard.promote("iris:3", reason="better on the new sensors")
+        """
+        name, number = self._numbered(model, version.number if isinstance(version, Version) else version)
+        return self._deploy(name, "promote", {"version": number, "reason": reason})
+
+    def rollback(self, model: str, *, reason: str = "") -> Deployment:
+        """Serve again what was served before the last change."""
+        return self._deploy(model, "rollback", {"reason": reason})
+
+    def deactivate(self, model: str, *, reason: str = "") -> Deployment:
+        """Serve nothing; `rollback` undoes it."""
+        return self._deploy(model, "deactivate", {"reason": reason})
+
+    def deployment(self, model: str) -> Deployment:
+        """Return how a model is served now."""
+        return _record(
+            msgspec.json.encode(self._control.get(f"{API}/models/{check_name(model, 'a model')}/deployment/")),
+            Deployment,
+        )
+
+    def _deploy(self, model: str, verb: str, json: dict[str, Any]) -> Deployment:
+        path = f"{API}/models/{check_name(model, 'a model')}/{verb}/"
+        return _record(self._control.send("POST", path, json=json).content, Deployment)
+
+    def aliases(self, model: str) -> list[Alias]:
+        """Return a model's aliases, by name."""
+        return list(self._list(f"{API}/models/{check_name(model, 'a model')}/aliases/", Alias, {}))
+
+    def set_alias(self, model: str, name: str, version: Version | int) -> Alias:
+        """Let `model@name` mean `version` from now on."""
+        path = f"{API}/models/{check_name(model, 'a model')}/aliases/{check_name(name, 'an alias')}/"
+        number = version.number if isinstance(version, Version) else version
+        return _record(self._control.send("PUT", path, json={"version": number}).content, Alias)
+
+    def delete_alias(self, model: str, name: str) -> None:
+        """Forget an alias; the version stays."""
+        self._control.send(
+            "DELETE", f"{API}/models/{check_name(model, 'a model')}/aliases/{check_name(name, 'an alias')}/"
+        )
+
+    # Predictions
+
+    def predict(self, model: str, inputs: Any) -> Answer:
+        """Ask for predictions; a server that says "not now, try again" is asked again, for a few seconds at most.
+
+        Args:
+            model: `iris` (the plan decides which version answers), `iris:3` or `iris@candidate`.
+            inputs: a DataFrame or Table, an array `(n_rows, n_columns)`, a list of dictionaries or of rows, or one
+                dictionary. NaN means a missing value.
+
+        Raises:
+            InvalidInput: when a row does not fit the version's signature; the message says where.
+
+        Example:
+            >>> yard.predict("churn:3", [{"age": 41, "plan": "pro"}])
+        """
+        path = f"/predict/{parse_reference(model)}"
+        response = self._data.send("POST", path, json=body_of(inputs), tries=TRIES, repeat_only_if_told=True)
+        return _record(response.content, Answer)
+
+    # Keys
+
+    def keys(self) -> list[Key]:
+        """Return the tenant's keys, without their secrets."""
+        return list(self._list(f"{API}/keys/", Key, {}))
+
+    def create_key(self, name: str, scopes: list[str], *, expires_at: str | None = None) -> Key:
+        """Make a key; `key` of the record is the secret, which is never shown again.
+
+        Args:
+            scopes: of `predict`, `read`, `write`, `admin`.
+            expires_at: ISO 8601, with a time zone; None: never.
+        """
+        json = {"name": name, "scopes": scopes, "expires_at": expires_at}
+        return _record(self._control.send("POST", f"{API}/keys/", json=json).content, Key)
+
+    def revoke_key(self, key: Key | int | str) -> None:
+        """Let a key open nothing any more, within a second."""
+        self._control.send("DELETE", f"{API}/keys/{key.id if isinstance(key, Key) else key}/")
+
+    # The rest
+
+    def tenant(self) -> str:
+        """Return the name of the tenant that the key belongs to."""
+        return str(next(self._control.pages(f"{API}/tenants/"))["name"])
+
+    def _numbered(self, model: str, number: int | None) -> tuple[str, int]:
+        """Return a model's name and a version's number; an alias is looked up."""
+        reference: Reference = parse_reference(model)
+        if number is not None:
+            if reference.version is not None or reference.alias:
+                raise InvalidInput(f"{model!r} names a version already: expected it once")
+            return reference.model, number
+        if reference.version is not None:
+            return reference.model, reference.version
+        if reference.alias:
+            for alias in self.aliases(reference.model):
+                if alias.name == reference.alias:
+                    return reference.model, alias.version
+            raise NotFound(f"model `{reference.model}` has no alias `{reference.alias}`")
+        raise InvalidInput(f"{model!r} names no version: expected one, as in '{model}:3'")
+
+    def _list(self, path: str, kind: type[Record], filters: Mapping[str, str]) -> Iterator[Record]:
+        for item in self._control.pages(path, filters):
+            yield msgspec.convert(item, kind, strict=False)
+
+
+def _record(body: bytes, kind: type[Record]) -> Record:
+    try:
+        return msgspec.json.decode(body, type=kind, strict=False)
+    except msgspec.DecodeError as error:
+        raise ModelyardError(
+            f"the server's answer cannot be read: {error}; is the client older than the server?"
+        ) from error

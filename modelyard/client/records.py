@@ -1,0 +1,140 @@
+"""What the server answers, as typed records. Unknown fields are ignored: an older client reads a newer server."""
+
+from typing import Any
+
+import msgspec
+
+from modelyard.core.errors import ModelRefused
+
+
+class Alias(msgspec.Struct, frozen=True, kw_only=True):
+    """A movable name for a version: `iris@candidate`."""
+
+    name: str
+    version: int
+    moved_by: str = ""
+    moved_at: str | None = None
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """A named thing to predict. Times are ISO 8601, UTC."""
+
+    name: str
+    problem: str = ""
+    owner: str | None = None
+    created_by: str = ""
+    created_at: str | None = None
+    last_number: int = 0
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a version, as it was uploaded; `role` is `model` or `sample`."""
+
+    filename: str
+    size_bytes: int
+    digest: str
+    role: str = "model"
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """One immutable trained result of a model.
+
+    Attributes:
+        state: `checking`, then `ready` or `refused`.
+        refusal: code and message, when refused.
+        weight: the share of requests that it answers; None when the plan does not name it.
+        digest: sha256 of the bytes that serve.
+        report: what the examination of the files found.
+    """
+
+    model: str
+    number: int
+    state: str
+    reference: str = ""
+    refusal: dict[str, Any] | None = None
+    description: str = ""
+    format: str = ""
+    runtime: str = ""
+    isolated: bool = False
+    size_bytes: int | None = None
+    signature: dict[str, Any] | None = None
+    metrics: dict[str, Any] = {}
+    manifest: dict[str, Any] = {}
+    report: dict[str, Any] | None = None
+    sample: list[dict[str, Any]] = []
+    parent: int | str | None = None
+    aliases: list[str] = []
+    weight: float | None = None
+    files: list[File] = []
+    digest: str | None = None
+    created_by: str = ""
+    created_at: str | None = None
+    checked_at: str | None = None
+    job: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.model}:{self.number}"
+
+    def check(self) -> "Version":
+        """Return the version itself.
+
+        Raises:
+            ModelRefused: with the server's reason, when the version was refused.
+        """
+        if self.state == "refused":
+            refusal = self.refusal or {}
+            raise ModelRefused(
+                str(refusal.get("message", "the server gave no reason")),
+                **{**refusal.get("details", {}), "version": str(self), "reason": refusal.get("code", "model_refused")},
+            )
+        return self
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model is served now: `plan` holds weighted arms and shadows; without arms it is not served."""
+
+    model: str = ""
+    number: int | None = None
+    plan: dict[str, Any] = {}
+    verb: str = ""
+    reason: str = ""
+    actor: str = ""
+    at: str | None = None
+
+    @property
+    def versions(self) -> list[int]:
+        """Return the versions that answer, the one that answers most first."""
+        arms = sorted(self.plan.get("arms", ()), key=lambda arm: -float(arm["weight"]))
+        return [int(arm["version"]) for arm in arms]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """Predictions, one a row, in the order of the rows.
+
+    Attributes:
+        predictions: `(n_rows,)`, or `(n_rows, ...)` of a model with a shaped output.
+        probabilities: `(n_rows, n_classes)` of a classifier that gives them.
+        prediction_ids: one a row, by which feedback finds its prediction.
+        outputs: the model's further outputs, by name.
+    """
+
+    model: str
+    version: int
+    predictions: list[Any]
+    probabilities: list[Any] | None = None
+    prediction_ids: list[str] = []
+    outputs: dict[str, Any] = {}
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """An API key. `key` holds the secret in the one answer that makes it, and is None ever after."""
+
+    id: int | str | None = None
+    name: str
+    prefix: str
+    scopes: list[str] = []
+    expires_at: str | None = None
+    revoked_at: str | None = None
+    created_by: str = ""
+    created_at: str | None = None
+    key: str | None = None

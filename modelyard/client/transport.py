@@ -1,0 +1,191 @@
+"""HTTP beneath the client: addresses, time-outs, repeats, and the server's errors as our own classes."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx2
+import msgspec
+
+import modelyard
+from modelyard.core.errors import InvalidInput, ModelyardError, Unavailable
+
+TRIES = 3
+LONGEST_WAIT_SECONDS = 5.0
+RETRIED = frozenset({502, 503, 504})
+
+
+def _classes(root: type[ModelyardError] = ModelyardError) -> dict[str, type[ModelyardError]]:
+    found = {root.code: root}
+    for child in root.__subclasses__():
+        found |= _classes(child)
+    return found
+
+
+CLASSES = _classes()
+
+
+def check_url(url: str) -> str:
+    """Return `url` without a slash at its end.
+
+    Raises:
+        InvalidInput: when it is no http(s) address, or holds a password.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidInput(f"{url!r} is no address of a server: expected one like http://127.0.0.1:8000")
+    if parts.password:
+        raise InvalidInput("the server's address holds a password: give the key as `key` instead")
+    return url.rstrip("/")
+
+
+def error_from(response: httpx2.Response) -> ModelyardError:
+    """Read the server's error body into the class of its code; another body becomes an error that names the status."""
+    try:
+        error = msgspec.json.decode(response.content)["error"]
+        code, message = str(error["code"]), str(error["message"])
+        details = dict(error.get("details") or {})
+        details["request_id"] = error.get("request_id", "")
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+        where = f"{response.request.method} {response.request.url.path}"
+        text = f"{where} was answered with status {response.status_code} and no error of Modelyard's"
+        kind = Unavailable if response.status_code in RETRIED else ModelyardError
+        return kind(f"{text}: is this the address of a Modelyard server?", status=response.status_code)
+    made = CLASSES.get(code, ModelyardError)(message)
+    made.details = details if code in CLASSES else {**details, "code": code}
+    return made
+
+
+class Transport:
+    """One server, one key, one pool of connections. May be used from several threads.
+
+    Args:
+        url: of the server, as `http://127.0.0.1:8000`.
+        key: an API key; it is sent to this server only, since redirects are not followed.
+        timeout_seconds: for connecting, and between two pieces of an answer.
+    """
+
+    def __init__(self, url: str, key: str | None, timeout_seconds: float) -> None:
+        self.url = check_url(url)
+        headers = {"user-agent": f"modelyard/{modelyard.__version__}", "accept": "application/json"}
+        if key:
+            if not key.isascii() or not key.isprintable() or " " in key:
+                raise InvalidInput("the key holds spaces or characters that no key has: expected one like yard_...")
+            headers["authorization"] = f"Bearer {key}"
+        self._http = httpx2.Client(headers=headers, timeout=timeout_seconds, follow_redirects=False)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> "Transport":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        """Return the decoded JSON at `path`; asked again after a broken connection or a 502, 503 or 504."""
+        return self.send("GET", path, params=params, tries=TRIES).json()
+
+    def pages(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[Any]:
+        """Give each item of a list, page by page."""
+        query = dict(params or {})
+        while True:
+            page = self.get(path, query)
+            if isinstance(page, list):
+                yield from page
+                return
+            yield from page["results"]
+            if not page.get("next"):
+                return
+            query |= dict(parse_qsl(urlsplit(page["next"]).query))
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        tries: int = 1,
+        repeat_only_if_told: bool = False,
+        **more: Any,
+    ) -> httpx2.Response:
+        """Send a request and return its answer, which is a success.
+
+        Args:
+            tries: how often it may be sent in all.
+            repeat_only_if_told: of refusals, only a 503 that carries Retry-After is worth another try.
+
+        Raises:
+            ModelyardError: the server's, or `Unavailable` when there was no answer.
+        """
+        if json is not None:
+            more["content"] = msgspec.json.encode(json)
+            more["headers"] = {"content-type": "application/json"}
+        for left in reversed(range(tries)):
+            try:
+                response = self._http.request(method, self.url + path, params=params, **more)
+            except httpx2.TransportError as error:
+                if not left or repeat_only_if_told:
+                    raise self._no_answer(error) from error
+                time.sleep(0.2)
+                continue
+            if response.is_success:
+                return response
+            wait = _wait_seconds(response, repeat_only_if_told) if left else None
+            if wait is None:
+                raise error_from(response)
+            time.sleep(wait)
+        raise AssertionError("the last try returns or raises")
+
+    def download(
+        self, path: str, write: Callable[[bytes], Any], report: Callable[[int, int | None], None]
+    ) -> str | None:
+        """Give the body at `path` to `write` in chunks and return the file name that the server gives it.
+
+        `report` is told the bytes so far and in all (None when unknown).
+        """
+        try:
+            with self._http.stream("GET", self.url + path, headers={"accept": "*/*"}) as response:
+                if not response.is_success:
+                    response.read()
+                    raise error_from(response)
+                length = response.headers.get("content-length")
+                done = 0
+                for chunk in response.iter_bytes():
+                    write(chunk)
+                    done += len(chunk)
+                    report(done, int(length) if length else None)
+                return _filename(response.headers.get("content-disposition", ""))
+        except httpx2.TransportError as error:
+            raise self._no_answer(error) from error
+
+    def _no_answer(self, error: httpx2.TransportError) -> Unavailable:
+        if isinstance(error, httpx2.ConnectError):
+            return Unavailable(
+                f"nothing answers at {self.url}: is the server running (`modelyard up`), and the address right?"
+            )
+        if isinstance(error, httpx2.TimeoutException):
+            return Unavailable(f"{self.url} did not answer in time: try again, or give a longer `timeout_seconds`")
+        return Unavailable(f"the connection to {self.url} broke: {error or type(error).__name__}")
+
+
+def _wait_seconds(response: httpx2.Response, only_if_told: bool) -> float | None:
+    """Return how long to wait before another try; None when there shall be none."""
+    if response.status_code not in RETRIED:
+        return None
+    told = response.headers.get("retry-after", "")
+    if told.isascii() and told.isdigit():
+        wait = float(told)
+        return wait if wait <= LONGEST_WAIT_SECONDS else None
+    return None if only_if_told else 0.2
+
+
+def _filename(disposition: str) -> str | None:
+    """Return the last part of the name in a Content-Disposition (RFC 6266), never a path."""
+    message = disposition.partition("filename=")[2].split(";")[0].strip().strip('"')
+    name = message.replace("\\", "/").rpartition("/")[2]
+    return name if name not in ("", ".", "..") else None
