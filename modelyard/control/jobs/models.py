@@ -40,6 +40,7 @@ class Job(TenantOwned):
     message = models.CharField(max_length=200, blank=True)
     created_by = models.CharField(max_length=150)
     created_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True, help_text="when the broker was last told that there is work")
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 

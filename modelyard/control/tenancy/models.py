@@ -54,6 +54,8 @@ class Tenant(models.Model):
     mac_key = models.CharField(max_length=64, default=new_mac_key, editable=False)
     wanted_revision = models.PositiveBigIntegerField(default=1)
     published_revision = models.PositiveBigIntegerField(default=0)
+    audit_number = models.PositiveBigIntegerField(default=0, editable=False, help_text="of the newest audit entry")
+    audit_hash = models.CharField(max_length=64, blank=True, editable=False, help_text="of the newest audit entry")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -108,7 +110,9 @@ class ApiKey(TenantOwned):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "name"], condition=models.Q(revoked_at=None), name="one_live_key_per_name")
+            models.UniqueConstraint(
+                fields=["tenant", "name"], condition=models.Q(revoked_at=None), name="one_live_key_per_name"
+            )
         ]
 
     @property

@@ -1,0 +1,1 @@
+"""The stand-alone product, put together: settings, addresses, servers, worker, housekeeper."""

@@ -1,0 +1,177 @@
+"""Django's settings, all made from Modelyard's own table (`modelyard.core.settings`)."""
+
+import os
+from urllib.parse import urlsplit
+
+from modelyard.config import logs
+from modelyard.config.database import database
+from modelyard.config.secret import secret_key
+from modelyard.config.spectacular import SPECTACULAR
+from modelyard.core.settings import MIB, Settings
+
+MODELYARD = Settings.read(os.environ)
+MODELYARD.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+_public = urlsplit(MODELYARD.public_url)
+_secure = _public.scheme == "https"
+
+SECRET_KEY = secret_key(MODELYARD, os.environ)
+DEBUG = False
+ALLOWED_HOSTS = [*MODELYARD.allowed_hosts, *([_public.hostname] if _public.hostname else [])]
+ROOT_URLCONF = "modelyard.config.urls"
+WSGI_APPLICATION = "modelyard.config.wsgi.application"
+ASGI_APPLICATION = "modelyard.config.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATABASES = {"default": database(MODELYARD)}
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_filters",
+    "django_htmx",
+    "django_structlog",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "modelyard.control.tenancy",
+    "modelyard.control.jobs",
+    "modelyard.control.registry",
+    "modelyard.control.deployments",
+    "modelyard.control.console",
+]
+
+MIDDLEWARE = [
+    "modelyard.config.middleware.RequestId",
+    "modelyard.config.middleware.SecureHeaders",
+    "django.middleware.security.SecurityMiddleware",
+    "modelyard.config.middleware.Static",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [os.path.join(os.path.dirname(__file__), "templates")],  # noqa: PTH118, PTH120
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+LANGUAGE_CODE = "en"
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 3600
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+# Sessions, for people; programs bring a key.
+LOGIN_URL = "/sign-in/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/sign-in/"
+SESSION_COOKIE_NAME = "modelyard_session"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = _secure
+CSRF_COOKIE_NAME = "modelyard_csrf"
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SECURE = _secure
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+CSRF_FAILURE_VIEW = "modelyard.config.pages.csrf_failed"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 30 * 24 * 3600 if _secure else 0
+X_FRAME_OPTIONS = "DENY"
+
+# Bounds. Bodies are counted while they arrive (`modelyard.config.bounds`); these hold for what is parsed.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * MIB
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+DATA_UPLOAD_MAX_NUMBER_FILES = 20
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1 * MIB
+FILE_UPLOAD_TEMP_DIR = str(MODELYARD.home / "uploads")
+(MODELYARD.home / "uploads").mkdir(mode=0o700, exist_ok=True)
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "modelyard.control.rest.authentication.KeyAuthentication",
+        "modelyard.control.rest.authentication.MemberAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["modelyard.control.rest.permissions.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "modelyard.control.rest.pagination.Pages",
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "modelyard.control.rest.ordering.Ordering",
+    ],
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "modelyard.control.rest.schema.Schema",
+    "EXCEPTION_HANDLER": "modelyard.control.rest.errors.answer",
+    "NON_FIELD_ERRORS_KEY": "body",
+    "ORDERING_PARAM": "ordering",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = SPECTACULAR
+
+# Work in the background. The job's row holds the truth, so a message needs neither result nor acknowledgement.
+CELERY_BROKER_URL = MODELYARD.broker_url or "filesystem://"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_BACKEND = None
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_DEFAULT_QUEUE = "modelyard"
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+if MODELYARD.broker_url is None:
+    CELERY_BROKER_TRANSPORT = "modelyard.config.broker:FolderTransport"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(MODELYARD.home / "broker" / "messages"),
+        "data_folder_out": str(MODELYARD.home / "broker" / "messages"),
+        "processed_folder": str(MODELYARD.home / "broker" / "taken"),
+        "control_folder": str(MODELYARD.home / "broker" / "control"),
+        "store_processed": True,
+        "polling_interval": 0.1,
+    }
+    for _folder in ("messages", "taken", "control"):
+        (MODELYARD.home / "broker" / _folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+else:
+    CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"
+    CELERY_TASK_DEFAULT_EXCHANGE_TYPE = "topic"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
+
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+LOGGING = logs.LOGGING
+logs.configure()

@@ -1,0 +1,18 @@
+"""What every REST endpoint of the control plane shares. Nothing here knows what a model is.
+
+A view says which scope each method needs, and is closed where it says nothing::
+
+    class Things(Listed, GenericViewSet):
+        scopes = {"GET": Scope.READ, "POST": Scope.WRITE}       # by method, or by a viewset's action
+        takes_uploads = True                                    # bodies up to `max_upload_bytes`; else 2 MiB
+
+        def get_queryset(self):
+            return Thing.objects.of(actor_of(self.request).tenant)
+"""
+
+from modelyard.control.rest.authentication import actor_of
+from modelyard.control.rest.pagination import Pages
+from modelyard.control.rest.permissions import Anonymous, HasScope
+from modelyard.control.rest.streaming import ChunksResponse
+
+__all__ = ["Anonymous", "ChunksResponse", "HasScope", "Pages", "actor_of"]

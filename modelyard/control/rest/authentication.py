@@ -1,0 +1,86 @@
+"""Who calls: a key in the header, or a member with a session, who also names the tenant."""
+
+from typing import Any, cast
+
+from django.contrib.auth.models import AnonymousUser, User
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.request import Request
+
+from modelyard.control.tenancy.models import Tenant
+from modelyard.control.tenancy.services import Actor, actor_for, authenticate
+from modelyard.core.errors import InvalidInput, NotFound, Unauthenticated
+
+TENANT_HEADER = "Modelyard-Tenant"
+
+
+def actor_of(request: Any) -> Actor:
+    """Return who calls.
+
+    Raises:
+        Unauthenticated: when nobody known does.
+    """
+    if not isinstance(request.auth, Actor):
+        raise Unauthenticated("who calls is not known: send `Authorization: Bearer <key>`")
+    return request.auth
+
+
+class KeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer yard_...` (RFC 6750, section 2.1). The key tells the tenant."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, Actor] | None:
+        header = request.headers.get("Authorization")
+        if header is None:
+            return None
+        scheme, _, secret = header.partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise Unauthenticated("the header `Authorization` was not understood: expected `Bearer <key>`")
+        return AnonymousUser(), authenticate(secret.strip())
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="modelyard"'
+
+
+class MemberAuthentication(SessionAuthentication):
+    """A signed-in person, with Django's check against forged cross-site requests.
+
+    The tenant is the one that the header `Modelyard-Tenant` names, or the only one that the person belongs to.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, Actor] | None:  # type: ignore[override]
+        found = super().authenticate(request)
+        if found is None:
+            return None
+        user = cast(User, found[0])
+        return user, actor_for(user, self._tenant_name(request, user))
+
+    def _tenant_name(self, request: Request, user: User) -> str:
+        given = request.headers.get(TENANT_HEADER)
+        if given:
+            return given
+        names = list(Tenant.objects.filter(pk__in=user.memberships.values("tenant")).values_list("name", flat=True)[:9])
+        if not names:
+            raise NotFound("you are not a member of any tenant: ask an administrator to add you")
+        if len(names) > 1:
+            raise InvalidInput(f"say for which tenant, in the header {TENANT_HEADER}: one of {', '.join(names)}")
+        return names[0]
+
+
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the API description shows keys."""
+
+    target_class = "modelyard.control.rest.authentication.KeyAuthentication"
+    name = "key"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "An API key, `yard_...`; it tells the tenant."}
+
+
+class MemberScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the API description shows sessions."""
+
+    target_class = "modelyard.control.rest.authentication.MemberAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "apiKey", "in": "cookie", "name": "modelyard_session"}

@@ -1,0 +1,264 @@
+"""Every write of tenants, members, keys and the audit log; and who acts."""
+
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from modelyard.control.tenancy import audit, secrets
+from modelyard.control.tenancy.models import ApiKey, AuditEntry, Member, Role, Scope, Tenant
+from modelyard.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
+from modelyard.core.reference import check_name
+
+ALL_SCOPES = frozenset(str(scope) for scope in Scope)
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does something: a key, a member or the system, always for one tenant.
+
+    Attributes:
+        name: "key:ci", "user:admin" or "system:tend"; what the audit log and `created_by` say.
+        scopes: all that it may do, expanded.
+        user: the person, when it is one.
+    """
+
+    tenant: Tenant
+    name: str
+    scopes: frozenset[str]
+    user: User | None = None
+
+
+def require(actor: Actor, scope: Scope) -> None:
+    """Let pass an actor with `scope`.
+
+    Raises:
+        Forbidden: naming the scope that lacks.
+    """
+    if scope not in actor.scopes:
+        raise Forbidden(f"this needs the scope {scope.value!r}, which {actor.name} does not have", scope=scope.value)
+
+
+def expand(scopes: Iterable[str]) -> frozenset[str]:
+    """Return the scopes with all that they bring: `admin` every one, `write` also `read`.
+
+    Raises:
+        InvalidInput: when there are none, or an unknown one.
+    """
+    given = {str(scope) for scope in scopes}
+    unknown = sorted(given - ALL_SCOPES)
+    if unknown or not given:
+        wrong = f"unknown scope {unknown[0]!r}" if unknown else "a key without scopes could do nothing"
+        raise InvalidInput(f"scopes: {wrong}; expected some of {', '.join(Scope.values)}")
+    if Scope.ADMIN in given:
+        return ALL_SCOPES
+    return frozenset(given | ({str(Scope.READ)} if Scope.WRITE in given else set()))
+
+
+def record(*, actor: Actor, verb: str, subject: str, details: dict[str, Any] | None = None) -> AuditEntry:
+    """Add to the audit log of the actor's tenant, in the caller's transaction."""
+    return audit.append(actor.tenant, actor=actor.name, verb=verb, subject=subject, details=details or {})
+
+
+def verify_audit(tenant: Tenant) -> list[int]:
+    """Return the numbers of audit entries that were changed or are missing; none when the log is whole."""
+    return audit.verify(tenant)
+
+
+def bump(tenant: Tenant) -> None:
+    """Say, in the caller's transaction, that the data plane must learn something new of the tenant."""
+    Tenant.objects.filter(pk=tenant.pk).update(wanted_revision=F("wanted_revision") + 1)
+
+
+def create_tenant(*, name: str, title: str = "", created_by: str) -> Tenant:
+    """Make a tenant. It has no member and no key yet.
+
+    Raises:
+        InvalidInput: when the name breaks the rule.
+        Conflict: when there is one by this name.
+    """
+    check_name(name, "a tenant")
+    try:
+        with transaction.atomic():
+            tenant = Tenant.objects.create(name=name, title=title)
+            details = {"title": title}
+            audit.append(tenant, actor=created_by, verb="tenant.create", subject=f"tenant:{name}", details=details)
+    except IntegrityError:
+        raise Conflict(f"there is a tenant called {name!r} already") from None
+    return tenant
+
+
+def change_tenant(*, actor: Actor, title: str | None = None, runs_code: bool | None = None) -> Tenant:
+    """Change what may change of the actor's tenant; None leaves a value as it is."""
+    require(actor, Scope.ADMIN)
+    changes = {name: value for name, value in (("title", title), ("runs_code", runs_code)) if value is not None}
+    with transaction.atomic():
+        if changes:
+            Tenant.objects.filter(pk=actor.tenant.pk).update(**changes)
+            bump(actor.tenant)
+            record(actor=actor, verb="tenant.change", subject=f"tenant:{actor.tenant.name}", details=changes)
+    return Tenant.objects.get(pk=actor.tenant.pk)
+
+
+def add_member(*, actor: Actor, user: User, role: str) -> Member:
+    """Let a person act for the actor's tenant.
+
+    Raises:
+        InvalidInput: when there is no such role.
+        Conflict: when the person is a member already.
+    """
+    require(actor, Scope.ADMIN)
+    try:
+        with transaction.atomic():
+            member = Member.objects.create(tenant=actor.tenant, user=user, role=_role(role))
+            record(actor=actor, verb="member.add", subject=f"user:{user.username}", details={"role": member.role})
+    except IntegrityError:
+        raise Conflict(f"{user.username} is a member already: change the role instead") from None
+    return member
+
+
+def change_role(*, actor: Actor, member: Member, role: str) -> Member:
+    """Give a member another role.
+
+    Raises:
+        InvalidInput: when there is no such role.
+        Conflict: when nobody would be left who may administer the tenant.
+    """
+    require(actor, Scope.ADMIN)
+    with transaction.atomic():
+        member = _locked_member(actor, member)
+        before, after = member.role, _role(role)
+        if before == after:
+            return member
+        _keep_an_admin(actor.tenant, member)
+        Member.objects.filter(pk=member.pk).update(role=after)
+        member.role = after
+        details = {"before": before, "after": after}
+        record(actor=actor, verb="member.change", subject=f"user:{member.user.username}", details=details)
+    return member
+
+
+def remove_member(*, actor: Actor, member: Member) -> None:
+    """End a membership.
+
+    Raises:
+        Conflict: when nobody would be left who may administer the tenant.
+    """
+    require(actor, Scope.ADMIN)
+    with transaction.atomic():
+        member = _locked_member(actor, member)
+        _keep_an_admin(actor.tenant, member)
+        member.delete()
+        record(actor=actor, verb="member.remove", subject=f"user:{member.user.username}", details={"role": member.role})
+
+
+def create_key(
+    *, actor: Actor, name: str, scopes: Iterable[str], expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """Make a key for the actor's tenant. The second value is its secret, which is not kept.
+
+    Raises:
+        InvalidInput: when a scope is unknown, the name is empty, or the expiry is past.
+        Conflict: when a key by this name is in use.
+    """
+    require(actor, Scope.ADMIN)
+    granted = expand(scopes)
+    name = name.strip()
+    if not 0 < len(name) <= 100 or not name.isprintable():
+        raise InvalidInput("name: expected 1 to 100 printable characters that tell who uses the key")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise InvalidInput(f"expires_at: {expires_at.isoformat()} is past")
+    secret = secrets.new_secret()
+    try:
+        with transaction.atomic():
+            key = ApiKey.objects.create(
+                tenant=actor.tenant,
+                name=name,
+                prefix=secret.prefix,
+                sha256=secret.sha256,
+                scopes=sorted(granted),
+                expires_at=expires_at,
+                created_by=actor.name,
+            )
+            bump(actor.tenant)
+            details = {"prefix": key.prefix, "scopes": key.scopes, "expires_at": expires_at}
+            record(actor=actor, verb="key.create", subject=f"key:{name}", details=details)
+    except IntegrityError:
+        raise Conflict(f"a key called {name!r} is in use: revoke it first, or choose another name") from None
+    return key, secret.text
+
+
+def revoke_key(*, actor: Actor, key: ApiKey) -> ApiKey:
+    """End a key, on both planes within a second; a revoked key stays revoked."""
+    require(actor, Scope.ADMIN)
+    if key.tenant_id != actor.tenant.pk:
+        raise NotFound("there is no such key")
+    with transaction.atomic():
+        now = timezone.now()
+        if ApiKey.objects.of(actor.tenant).filter(pk=key.pk, revoked_at=None).update(revoked_at=now):
+            bump(actor.tenant)
+            record(actor=actor, verb="key.revoke", subject=f"key:{key.name}", details={"prefix": key.prefix})
+        key.refresh_from_db()
+    return key
+
+
+def authenticate(secret: str) -> Actor:
+    """Tell whose key this is.
+
+    Raises:
+        Unauthenticated: when it is unknown, revoked or expired.
+    """
+    prefix = secrets.prefix_of(secret)
+    key = prefix and ApiKey.objects.select_related("tenant").filter(prefix=prefix).first()
+    if not key or not hmac.compare_digest(key.sha256, secrets.digest(secret)):
+        raise Unauthenticated("this key is unknown: expected `yard_...`, as it was shown when the key was made")
+    if key.revoked_at is not None:
+        raise Unauthenticated(f"the key {key.name!r} was revoked: ask an administrator of the tenant for another")
+    if not key.is_live:
+        raise Unauthenticated(f"the key {key.name!r} has expired: ask an administrator of the tenant for another")
+    return Actor(tenant=key.tenant, name=f"key:{key.name}", scopes=frozenset(key.scopes))
+
+
+def actor_for(user: User, tenant_name: str) -> Actor:
+    """Return the person as a member of the tenant.
+
+    Raises:
+        NotFound: when there is no such tenant, or the person is no member of it.
+    """
+    memberships = Member.objects.select_related("tenant").filter(user=user, tenant__name=tenant_name)
+    member = memberships.first() if user.is_active else None
+    if member is None:
+        raise NotFound(f"there is no tenant {tenant_name!r}, or you are not a member of it")
+    return Actor(tenant=member.tenant, name=f"user:{user.username}", scopes=Role(member.role).scopes, user=user)
+
+
+def system_actor(tenant: Tenant, name: str) -> Actor:
+    """Return the system itself, which may do everything; `name` says which part of it ("tend", "command")."""
+    return Actor(tenant=tenant, name=f"system:{name}", scopes=ALL_SCOPES)
+
+
+def _role(text: str) -> Role:
+    if text not in Role.values:
+        raise InvalidInput(f"role: {text!r} is none; expected one of {', '.join(Role.values)}")
+    return Role(text)
+
+
+def _locked_member(actor: Actor, member: Member) -> Member:
+    """Read the member again, with the tenant's row locked so that two changes cannot both see another admin."""
+    Tenant.objects.select_for_update().get(pk=actor.tenant.pk)
+    found = Member.objects.of(actor.tenant).select_related("user").filter(pk=member.pk).first()
+    if found is None:
+        raise NotFound("there is no such member")
+    return found
+
+
+def _keep_an_admin(tenant: Tenant, leaving: Member) -> None:
+    others = Member.objects.of(tenant).filter(role=Role.ADMIN, user__is_active=True).exclude(pk=leaving.pk)
+    if leaving.role == Role.ADMIN and not others.exists():
+        raise Conflict(f"{leaving.user.username} is the last administrator of the tenant: make another one first")
