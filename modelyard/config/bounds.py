@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.urls import Resolver404, resolve
 
 from modelyard.config.middleware import request_id
@@ -52,8 +53,8 @@ def refusal(bound: int, name: str) -> tuple[bytes, list[tuple[str, str]]]:
     return body, headers
 
 
-class _Exceeded(Exception):
-    """The body has more bytes than its bound."""
+class _Exceeded(RequestDataTooBig):
+    """The body has more bytes than its bound. Under WSGI Django sees it first, and answers 413 as for its own."""
 
 
 class AsgiBound:

@@ -140,7 +140,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = SPECTACULAR
 
 # Work in the background. The job's row holds the truth, so a message needs neither result nor acknowledgement.
-CELERY_BROKER_URL = MODELYARD.broker_url or "filesystem://"
+CELERY_BROKER_URL = MODELYARD.broker_url or "filesystem://localhost/"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_RESULT_BACKEND = None
 CELERY_ACCEPT_CONTENT = ["json"]

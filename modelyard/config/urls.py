@@ -16,7 +16,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     *(path("api/v1/", include((module, "api"))) for module in API if find_spec(module)),
 ]
-if find_spec("modelyard.control.console.urls"):
+if all(
+    find_spec(f"modelyard.control.{name}") for name in ("console.urls", "registry.services", "deployments.services")
+):
     urlpatterns.append(path("", include("modelyard.control.console.urls")))
 
 handler400 = pages.bad_request

@@ -52,6 +52,9 @@ class Job(TenantOwned):
             models.Index(fields=["lease_expires_at"], condition=Q(state="running"), name="job_leases"),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
 
 class Outbox(models.Model):
     """A message that must still reach the broker: written with the job, deleted once it was sent."""
@@ -61,3 +64,6 @@ class Outbox(models.Model):
 
     class Meta:
         ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"message for {self.job_id}"

@@ -94,6 +94,9 @@ class Member(TenantOwned):
         ordering = ["id"]
         constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="one_membership_per_user")]
 
+    def __str__(self) -> str:
+        return f"{self.role} {self.user_id}"
+
 
 class ApiKey(TenantOwned):
     """A program's way in. Only the prefix, to recognise it by, and the sha256 of the whole key are kept."""
@@ -114,6 +117,9 @@ class ApiKey(TenantOwned):
                 fields=["tenant", "name"], condition=models.Q(revoked_at=None), name="one_live_key_per_name"
             )
         ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix})"
 
     @property
     def is_live(self) -> bool:
@@ -138,3 +144,6 @@ class AuditEntry(TenantOwned):
     class Meta:
         ordering = ["-number"]
         constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="one_audit_entry_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.actor} {self.verb} {self.subject}"

@@ -1,0 +1,110 @@
+"""The housekeeper: what must happen again and again. Several may run, they share by row locks."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connection
+
+from modelyard.config.celery import app  # noqa: F401  the relay sends by it
+from modelyard.control.jobs.relay import relay
+from modelyard.control.jobs.sweeper import sweep
+
+log = structlog.get_logger(__name__)
+
+TICK_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 5.0
+DRAFT_SECONDS = 3600
+UPLOAD_SECONDS = 24 * 3600
+
+
+@dataclass
+class Chore:
+    """Something to do every `seconds`; after a failure it waits, longer each time, and the others go on."""
+
+    name: str
+    seconds: float
+    do: Callable[[], object]
+    due: float = 0.0
+    failures: int = field(default=0)
+
+    def tick(self, now: float) -> None:
+        if now < self.due:
+            return
+        try:
+            self.do()
+        except Exception as error:
+            self.failures += 1
+            pause = min(self.seconds * 2**self.failures, max(LONGEST_PAUSE_SECONDS, self.seconds))
+            level = log.warning if isinstance(error, DatabaseError) else log.error
+            level("chore_failed", chore=self.name, failures=self.failures, pause_seconds=pause, exc_info=error)
+            connection.close()
+        else:
+            if self.failures:
+                log.info("chore_works_again", chore=self.name, failures=self.failures)
+            self.failures, pause = 0, self.seconds
+        self.due = time.monotonic() + pause
+
+
+def chores() -> list[Chore]:
+    """Return all that there is to do."""
+    found = [
+        Chore("relay", TICK_SECONDS, relay),
+        Chore("sweep", 1.0, sweep),
+        Chore("leftovers", 60.0, sweep_leftovers),
+    ]
+    if find_spec("modelyard.control.deployments.publisher"):
+        publisher = import_module("modelyard.control.deployments.publisher")
+        found.insert(1, Chore("publish", TICK_SECONDS, publisher.publish_pending))
+    return found
+
+
+def tend(stop: threading.Event, work: Iterable[Chore] | None = None) -> None:
+    """Do the chores until `stop` is set."""
+    rounds = list(chores() if work is None else work)
+    log.info("tend_started", chores=[chore.name for chore in rounds])
+    while not stop.is_set():
+        close_old_connections()
+        for chore in rounds:
+            if stop.is_set():
+                break
+            chore.tick(time.monotonic())
+        stop.wait(TICK_SECONDS)
+    connection.close()
+    log.info("tend_stopped")
+
+
+def run() -> None:
+    """Be the housekeeper's process until SIGTERM or SIGINT."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    tend(stop)
+
+
+def sweep_leftovers() -> int:
+    """Delete files that killed processes left: messages taken or half written, and uploads cut off."""
+    home: Path = settings.MODELYARD.home
+    count = _delete_older(home / "broker" / "taken", "*", DRAFT_SECONDS)
+    count += _delete_older(home / "broker" / "messages", "*.draft", DRAFT_SECONDS)
+    return count + _delete_older(home / "uploads", "*", UPLOAD_SECONDS)
+
+
+def _delete_older(folder: Path, pattern: str, seconds: float) -> int:
+    count, before = 0, time.time() - seconds
+    for path in folder.glob(pattern):
+        try:
+            if path.stat().st_mtime < before:
+                os.unlink(path)  # noqa: PTH108
+                count += 1
+        except OSError:
+            continue
+    return count
