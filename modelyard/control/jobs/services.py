@@ -120,7 +120,7 @@ def finish(job: Job, outcome: dict[str, Any]) -> None:
 
 
 def fail(job: Job, error: BaseException) -> None:
-    """Write down that a run failed: for good if a `ModelyardError` says why, or it was the last attempt; else once more.
+    """Write down that a run failed: for good if a `ModelyardError` says why or no attempt is left; else once more.
 
     Raises:
         LeaseLost: when the job is no longer this worker's.

@@ -47,7 +47,7 @@ class MemberAuthentication(SessionAuthentication):
     The tenant is the one that the header `Modelyard-Tenant` names, or the only one that the person belongs to.
     """
 
-    def authenticate(self, request: Request) -> tuple[User, Actor] | None:  # type: ignore[override]
+    def authenticate(self, request: Request) -> tuple[User, Actor] | None:
         found = super().authenticate(request)
         if found is None:
             return None
@@ -66,7 +66,7 @@ class MemberAuthentication(SessionAuthentication):
         return names[0]
 
 
-class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class KeyScheme(OpenApiAuthenticationExtension):
     """How the API description shows keys."""
 
     target_class = "modelyard.control.rest.authentication.KeyAuthentication"
@@ -76,7 +76,7 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
         return {"type": "http", "scheme": "bearer", "description": "An API key, `yard_...`; it tells the tenant."}
 
 
-class MemberScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class MemberScheme(OpenApiAuthenticationExtension):
     """How the API description shows sessions."""
 
     target_class = "modelyard.control.rest.authentication.MemberAuthentication"

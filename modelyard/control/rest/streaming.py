@@ -1,12 +1,10 @@
 """A long body that is never whole in memory, under ASGI as under WSGI."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
-
-END = object()
 
 
 class ChunksResponse(StreamingHttpResponse):
@@ -28,9 +26,7 @@ class ChunksResponse(StreamingHttpResponse):
             self["Content-Length"] = str(size_bytes)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        chunks: Iterator[bytes] = iter(self.streaming_content)  # type: ignore[arg-type]
-        while True:
-            chunk = await sync_to_async(next)(chunks, END)  # type: ignore[call-overload]
-            if chunk is END:
-                return
+        chunks = cast(Iterator[bytes], iter(self))
+        following = sync_to_async(lambda: next(chunks, None))
+        while (chunk := await following()) is not None:
             yield chunk

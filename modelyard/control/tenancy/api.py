@@ -1,0 +1,195 @@
+"""`/api/v1/tenants/`, `members/`, `keys/` and `audit/`."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import DefaultRouter
+from rest_framework.serializers import ModelSerializer, Serializer
+from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
+
+from modelyard.control.rest import actor_of
+from modelyard.control.tenancy import services
+from modelyard.control.tenancy.models import ApiKey, AuditEntry, Member, Role, Scope, Tenant
+from modelyard.core.errors import InvalidInput
+
+
+class TenantSerializer(ModelSerializer):
+    class Meta:
+        model = Tenant
+        fields = ("name", "title", "runs_code", "created_at")
+        read_only_fields = ("name", "created_at")
+
+
+class Tenants(mixins.UpdateModelMixin, ReadOnlyModelViewSet):
+    """The caller's own tenant, and no other. Tenants are made by an operator's command."""
+
+    scopes = {"GET": Scope.READ, "PATCH": Scope.ADMIN}
+    http_method_names = ("get", "head", "patch")
+    serializer_class = TenantSerializer
+    lookup_field = "name"
+    queryset = Tenant.objects.none()
+
+    def get_queryset(self) -> QuerySet[Tenant]:
+        return Tenant.objects.filter(pk=actor_of(self.request).tenant.pk)
+
+    def perform_update(self, serializer: Any) -> None:
+        serializer.instance = services.change_tenant(actor=actor_of(self.request), **serializer.validated_data)
+
+
+class MemberSerializer(ModelSerializer):
+    username = serializers.CharField(source="user.username", read_only=True)
+    is_active = serializers.BooleanField(source="user.is_active", read_only=True)
+
+    class Meta:
+        model = Member
+        fields = ("id", "username", "role", "is_active", "created_at")
+        read_only_fields = ("created_at",)
+
+
+class NewMemberSerializer(Serializer):
+    username = serializers.CharField(max_length=150)
+    role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
+
+
+class Members(mixins.UpdateModelMixin, mixins.DestroyModelMixin, ReadOnlyModelViewSet):
+    """The people who may act for the tenant."""
+
+    scopes = {"GET": Scope.READ, "POST": Scope.ADMIN, "PATCH": Scope.ADMIN, "DELETE": Scope.ADMIN}
+    http_method_names = ("get", "head", "post", "patch", "delete")
+    serializer_class = MemberSerializer
+    ordering_fields = ("created_at", "role")
+    filterset_fields = ("role",)
+    lookup_value_converter = "int"
+    queryset = Member.objects.none()
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return Member.objects.of(actor_of(self.request).tenant).select_related("user")
+
+    @extend_schema(request=NewMemberSerializer, responses={201: MemberSerializer})
+    def create(self, request: Request) -> Response:
+        given = NewMemberSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        name = given.validated_data["username"]
+        user = User.objects.filter(username=name, is_active=True).first()
+        if user is None:
+            raise InvalidInput(f"username: nobody signs in as {name!r}; an operator makes users by command")
+        member = services.add_member(actor=actor_of(request), user=user, role=given.validated_data["role"])
+        return Response(MemberSerializer(member).data, status=status.HTTP_201_CREATED)
+
+    def perform_update(self, serializer: Any) -> None:
+        role = serializer.validated_data.get("role", serializer.instance.role)
+        serializer.instance = services.change_role(actor=actor_of(self.request), member=serializer.instance, role=role)
+
+    def perform_destroy(self, instance: Member) -> None:
+        services.remove_member(actor=actor_of(self.request), member=instance)
+
+
+class KeySerializer(ModelSerializer):
+    scopes = serializers.ListField(child=serializers.CharField(), read_only=True)
+    is_live = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = ApiKey
+        fields = ("id", "name", "prefix", "scopes", "is_live", "expires_at", "revoked_at", "created_by", "created_at")
+        read_only_fields = fields
+
+
+class NewKeySerializer(Serializer):
+    name = serializers.CharField(max_length=100)
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices), min_length=1, max_length=8)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class MadeKeySerializer(KeySerializer):
+    key = serializers.CharField(help_text="the secret; it is shown this once and not kept")
+
+    class Meta:
+        model = ApiKey
+        fields = (*KeySerializer.Meta.fields, "key")
+        read_only_fields = fields
+
+
+class KeyFilter(filters.FilterSet):
+    """`?revoked=false`."""
+
+    name = filters.CharFilter()
+    revoked = filters.BooleanFilter(field_name="revoked_at", lookup_expr="isnull", exclude=True)
+
+
+class Keys(ReadOnlyModelViewSet):
+    """API keys. A secret is shown once, when its key is made; to delete a key is to revoke it, and its row stays."""
+
+    scopes = {"GET": Scope.ADMIN, "POST": Scope.ADMIN, "DELETE": Scope.ADMIN}
+    http_method_names = ("get", "head", "post", "delete")
+    serializer_class = KeySerializer
+    filterset_class = KeyFilter
+    ordering_fields = ("created_at", "name", "expires_at")
+    lookup_value_converter = "int"
+    queryset = ApiKey.objects.none()
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return ApiKey.objects.of(actor_of(self.request).tenant)
+
+    @extend_schema(request=NewKeySerializer, responses={201: MadeKeySerializer})
+    def create(self, request: Request) -> Response:
+        given = NewKeySerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        key, secret = services.create_key(actor=actor_of(request), **given.validated_data)
+        answer = Response({**KeySerializer(key).data, "key": secret}, status=status.HTTP_201_CREATED)
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: int) -> Response:
+        services.revoke_key(actor=actor_of(request), key=self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class AuditSerializer(ModelSerializer):
+    details = serializers.JSONField(read_only=True)
+
+    class Meta:
+        model = AuditEntry
+        fields = ("number", "at", "actor", "verb", "subject", "details", "previous_hash", "hash")
+        read_only_fields = fields
+
+
+class AuditFilter(filters.FilterSet):
+    """`?verb=key.create&actor=user:admin&since=...&until=...`."""
+
+    verb = filters.CharFilter()
+    actor = filters.CharFilter()
+    subject = filters.CharFilter()
+    since = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
+    until = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
+
+
+class Audit(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet):
+    """Who did what, when; newest first."""
+
+    scopes = {"GET": Scope.ADMIN}
+    serializer_class = AuditSerializer
+    filterset_class = AuditFilter
+    ordering_fields = ("number",)
+    lookup_field = "number"
+    lookup_value_converter = "int"
+    queryset = AuditEntry.objects.none()
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return AuditEntry.objects.of(actor_of(self.request).tenant)
+
+
+router = DefaultRouter(use_regex_path=False)
+router.include_root_view = False
+router.register("tenants", Tenants, basename="tenant")
+router.register("members", Members, basename="member")
+router.register("keys", Keys, basename="key")
+router.register("audit", Audit, basename="audit")
+urlpatterns = router.urls
+app_name = "tenancy"
