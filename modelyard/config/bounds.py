@@ -20,7 +20,7 @@ from modelyard.core.settings import MIB
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Application = Callable[..., Awaitable[None]]
 
 SMALL_BYTES = 2 * MIB
 OVERHEAD_BYTES = 1 * MIB

@@ -12,12 +12,12 @@ from kombu.utils.json import dumps
 class FolderChannel(filesystem.Channel):
     """Writes each message under another name first: kombu's own may be read while it is still empty."""
 
-    def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
+    def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:  # type: ignore[override]
         name = f"{monotonic_ns() // 1_000_000:015d}_{uuid.uuid4()}.{queue}.msg"
         target = os.path.join(self.data_folder_out, name)  # noqa: PTH118
         draft = f"{target}.draft"
         with open(draft, "w", encoding="utf-8") as file:  # noqa: PTH123
-            file.write(dumps(message))
+            file.write(dumps(payload))
         os.rename(draft, target)  # noqa: PTH104
 
 

@@ -14,6 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 
+from modelyard.artifacts.filesystem import FilesystemStore
 from modelyard.config.celery import app  # noqa: F401  the relay sends by it
 from modelyard.control.jobs.relay import relay
 from modelyard.control.jobs.sweeper import sweep
@@ -95,6 +96,7 @@ def sweep_leftovers() -> int:
     home: Path = settings.MODELYARD.home
     count = _delete_older(home / "broker" / "taken", "*", DRAFT_SECONDS)
     count += _delete_older(home / "broker" / "messages", "*.draft", DRAFT_SECONDS)
+    count += FilesystemStore(settings.MODELYARD.artifacts).sweep()
     return count + _delete_older(home / "uploads", "*", UPLOAD_SECONDS)
 
 

@@ -1,7 +1,7 @@
 """A long body that is never whole in memory, under ASGI as under WSGI."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Any, cast
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
@@ -26,7 +26,7 @@ class ChunksResponse(StreamingHttpResponse):
             self["Content-Length"] = str(size_bytes)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        chunks = cast(Iterator[bytes], iter(self))
+        chunks = iter(self)
         following = sync_to_async(lambda: next(chunks, None))
         while (chunk := await following()) is not None:
             yield chunk
