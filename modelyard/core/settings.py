@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from modelyard.core.errors import Misconfigured
 
 PREFIX = "MODELYARD_"
+SECRET = {"secret_key", "key", "database_url", "broker_url"}
+"""Settings whose values may hold a password, and are never shown."""
 MIB = 1 << 20
 
 
@@ -37,13 +41,13 @@ def _path(text: str) -> Path:
 
 
 def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
+    if not text.isascii() or not text.isdigit() or len(text) > 18 or int(text) < 1:
         raise ValueError("expected a whole number of 1 or more")
     return int(text)
 
 
 def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+    if not text.isascii() or not text.isdigit() or len(text) > 5 or not 0 < int(text) < 65536:
         raise ValueError("expected a port, 1 to 65535")
     return int(text)
 
@@ -69,8 +73,20 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        fits = False
+    if not fits or text != "".join(text.split()) or "?" in text or "#" in text:
+        raise ValueError("expected an address, as in 'https://yard.example.com'")
+    return text.rstrip("/")
+
+
 def _secret(text: str) -> str:
-    if len(text) < 32 or len(set(text)) < 10 or any(word in text.lower() for word in ("secret", "change", "example", "insecure")):
+    tell_tale = any(word in text.lower() for word in ("secret", "change", "example", "insecure"))
+    if len(text) < 32 or len(set(text)) < 10 or tell_tale:
         raise ValueError("expected at least 32 random characters; `openssl rand -base64 48` makes some")
     return text
 
@@ -79,51 +95,81 @@ def _beneath_home(name: str) -> Callable[[Mapping[str, Any]], Path]:
     return lambda read: read["home"] / name
 
 
+def _own_url(port: str) -> Callable[[Mapping[str, Any]], str]:
+    """Return the address at which a process that listens on `host` is reached from the same machine."""
+
+    def url(read: Mapping[str, Any]) -> str:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(read["host"], read["host"])  # noqa: S104
+        return f"http://[{host}]:{read[port]}" if ":" in host else f"http://{host}:{read[port]}"
+
+    return url
+
+
+# fmt: off
 TABLE: tuple[Setting, ...] = (
     Setting("home", _path, lambda read: Path("var").absolute(), "folder of all that the embedded default keeps"),
     Setting("host", str, "127.0.0.1", "address that the servers listen on"),
     Setting("port", _port, 8000, "port of the control plane, and of both planes when embedded"),
-    Setting("serve_port", _port, lambda read: min(read["port"] + 1, 65535), "port of the data plane when it runs alone"),
-    Setting("public_url", str, lambda read: f"http://{read['host']}:{read['port']}", "address of the control plane as users see it"),
-    Setting("predict_url", str, lambda read: read["public_url"], "address of the data plane as users see it"),
-    Setting("url", str, None, "address of the server that the command talks to; `modelyard login` keeps one"),
-    Setting("key", str, None, "API key that the command uses; no server reads it"),
-    Setting("allowed_hosts", _names, ("localhost", "127.0.0.1", "[::1]"), "host names that the control plane answers to, with commas"),
-    Setting("secret_key", _secret, None, "signs sessions; the embedded default makes one and keeps it in the home folder"),
-    Setting("database_url", str, None, "postgres://... ; without it SQLite in the home folder, which must be a local disk"),
-    Setting("broker_url", str, None, "amqp://... ; without it messages are files in the home folder"),
+    Setting("serve_port", _port, lambda read: min(read["port"] + 1, 65535),
+            "port of the data plane when it runs alone"),
     Setting("embedded", _flag, True, "the web process answers predictions too; false where the data plane runs alone"),
+    Setting("public_url", _url, _own_url("port"), "address of the control plane as users see it"),
+    Setting("predict_url", _url, lambda read: read["public_url"] if read["embedded"] else _own_url("serve_port")(read),
+            "address of the data plane as users see it"),
+    Setting("url", _url, None, "address of the server that the command talks to; `modelyard login` keeps one"),
+    Setting("key", str, None, "API key that the command uses; no server reads it"),
+    Setting("allowed_hosts", _names, ("localhost", "127.0.0.1", "[::1]"),
+            "host names that the control plane answers to, with commas"),
+    Setting("secret_key", _secret, None,
+            "signs sessions; the embedded default makes one and keeps it in the home folder"),
+    Setting("database_url", str, None,
+            "postgres://... ; without it SQLite in the home folder, which must be a local disk"),
+    Setting("broker_url", str, None, "amqp://... ; without it messages are files in the home folder"),
     Setting("artifacts", _path, _beneath_home("artifacts"), "folder of the artifacts; may be on NFS"),
-    Setting("exchange", _path, _beneath_home("exchange"), "folder in which the planes exchange snapshots and predictions; may be on NFS"),
+    Setting("exchange", _path, _beneath_home("exchange"),
+            "folder in which the planes exchange snapshots and predictions; may be on NFS"),
     Setting("spool", _path, _beneath_home("spool"), "folder of predictions not yet handed over; must be a local disk"),
     Setting("cache", _path, _beneath_home("cache"), "folder of the last good snapshot; must be a local disk"),
-    Setting("preload", _names, ("all",), "models that the data plane loads at start: `all`, `none`, or names with commas"),
+    Setting("preload", _names, ("all",),
+            "models that the data plane loads at start: `all`, `none`, or names with commas"),
     Setting("max_upload_bytes", _count, 512 * MIB, "bytes of an uploaded model, all files together"),
     Setting("max_body_bytes", _count, 8 * MIB, "bytes of a prediction request's body"),
     Setting("max_rows", _count, 10_000, "rows of a prediction request"),
     Setting("max_queue", _count, 256, "requests that may wait for one version"),
     Setting("request_timeout_seconds", _seconds, 30.0, "seconds after which a prediction is given up"),
-    Setting("inline_seconds", _seconds, 200e-6, "a batch measured to cost less than this many seconds runs in the server's own thread"),
-    Setting("max_spool_bytes", _count, 1024 * MIB, "bytes of predictions kept on local disk before the oldest are dropped and counted"),
-    Setting("job_lease_seconds", _seconds, 30.0, "seconds without a sign of life after which a worker has lost its job"),
-    Setting("job_resend_seconds", _seconds, 30.0, "seconds after which a job that nobody took is announced again"),
-    Setting("register_timeout_seconds", _seconds, 120.0, "seconds in which an uploaded model must be opened, converted and tried"),
+    Setting("inline_seconds", _seconds, 200e-6,
+            "a batch measured to cost less than this many seconds runs in the server's own thread"),
+    Setting("max_spool_bytes", _count, 1024 * MIB,
+            "bytes of predictions kept on local disk before the oldest are dropped and counted"),
+    Setting("job_lease_seconds", _seconds, 30.0,
+            "seconds without a sign of life after which a worker has lost its job"),
+    Setting("job_resend_seconds", _seconds, 30.0,
+            "seconds after which a job that nobody took is announced again"),
+    Setting("register_timeout_seconds", _seconds, 120.0,
+            "seconds in which an uploaded model must be opened, converted and tried"),
     Setting("sandbox_memory_bytes", _count, 2048 * MIB, "bytes of memory that one sandboxed child may use"),
-    Setting("unsafe_without_sandbox", _flag, False, "run files that carry code although a layer of the sandbox is missing; each start warns"),
+    Setting("unsafe_without_sandbox", _flag, False,
+            "run files that carry code although a layer of the sandbox is missing; each start warns"),
 )
+# fmt: on
 
 
 class Settings:
     """The values, as attributes named like the rows. Read once by `Settings.read`; never changed."""
 
+    _values: dict[str, Any]
+
     def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = dict(values)
+        object.__setattr__(self, "_values", dict(values))
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self._values[name]
-        except KeyError:
-            raise AttributeError(name) from None
+        # Copying asks for attributes before there are values.
+        if name.startswith("_") or name not in self._values:
+            raise AttributeError(name)
+        return self._values[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"settings are read once: {name} cannot be changed")
 
     @classmethod
     def read(cls, environment: Mapping[str, str], **given: Any) -> "Settings":
@@ -134,23 +180,33 @@ class Settings:
         Raises:
             Misconfigured: naming every variable that is unknown or does not fit.
         """
-        known = {setting.variable for setting in TABLE}
-        wrong = [f"{name} is no setting" for name in sorted(environment) if name.startswith(PREFIX) and name not in known]
+        wrong = _unknown(environment)
         values: dict[str, Any] = {}
         for setting in TABLE:
-            text = environment.get(setting.variable, "")
-            if not text and setting.name == "port":
-                text = environment.get("PORT", "")
             default = setting.default(values) if callable(setting.default) else setting.default
             values[setting.name] = default
+            variable = setting.variable
+            if setting.name == "port" and not environment.get(variable):
+                variable = "PORT"
+            text = environment.get(variable, "")
             if given.get(setting.name) is not None:
                 values[setting.name] = given[setting.name]
             elif text:
                 try:
                     values[setting.name] = setting.read(text)
                 except ValueError as error:
-                    shown = "the value" if setting.name == "secret_key" else repr(text)
-                    wrong.append(f"{setting.variable}: {shown} does not fit, {error}")
+                    shown = "the value" if setting.name in SECRET else repr(text)
+                    wrong.append(f"{variable}: {shown} does not fit, {error}")
         if wrong:
             raise Misconfigured("; ".join(wrong), settings=wrong)
         return cls(values)
+
+
+def _unknown(environment: Mapping[str, str]) -> list[str]:
+    known = {setting.variable for setting in TABLE}
+    wrong = []
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known:
+            near = get_close_matches(name, known, n=1)
+            wrong.append(f"{name} is no setting" + (f"; did you mean {near[0]}?" if near else ""))
+    return wrong

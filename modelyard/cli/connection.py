@@ -1,0 +1,51 @@
+"""A client for the verbs that talk to a server, and the addresses that they tell."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from modelyard.cli.profile import Profile, current, with_key
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A client and where it points."""
+
+    client: "Client"
+    profile: Profile
+
+    def api(self, path: str) -> str:
+        """Return the address of `path` beneath the API."""
+        return f"{self.client.url}/api/v1/{path}"
+
+    def console(self, model: str = "", number: int | None = None) -> str:
+        """Return the address of a model's or a version's page."""
+        tenant = self.profile.tenant or self.client.tenant()
+        return console_address(self.client.url, tenant, model, number)
+
+
+def console_address(url: str, tenant: str, model: str = "", number: int | None = None) -> str:
+    """Return the address of a page of the console: the tenant's, a model's or a version's."""
+    page = f"{url}/t/{quote(tenant)}/"
+    if model:
+        page += f"models/{quote(model)}/"
+    return page + (f"versions/{number}/" if number is not None else "")
+
+
+@contextmanager
+def connected(url: str | None = None) -> Iterator[Connection]:
+    """Give a client for the server in force.
+
+    Raises:
+        Unauthenticated: when no key is known for it.
+    """
+    profile = with_key(current(url))
+    from modelyard.client import Client
+
+    with Client(profile.url, profile.key, predict_url=profile.predict_url) as client:
+        yield Connection(client, profile)

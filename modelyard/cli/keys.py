@@ -1,0 +1,128 @@
+"""`modelyard keys`: makes, lists and revokes API keys, directly in a home's database; no server needs to run."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelyard.cli.home import DATABASE, TENANT, make_home, set_up_django, settings_of
+from modelyard.cli.options import Home, Json
+from modelyard.cli.output import Done, print_json, print_table
+from modelyard.core.errors import InvalidInput, Misconfigured, NotFound
+
+if TYPE_CHECKING:
+    from modelyard.control.tenancy.models import ApiKey
+    from modelyard.control.tenancy.services import Actor
+
+app = typer.Typer(help="Make, list and revoke API keys on the server's own machine.", no_args_is_help=True)
+
+TenantName = Annotated[str, typer.Option("--tenant", help="Whose key.")]
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Option(help="Who uses it.", show_default=False)],
+    tenant: TenantName = TENANT,
+    scope: Annotated[list[str] | None, typer.Option(help="predict, read, write or admin; may be repeated.")] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="ISO 8601, as 2027-01-31 or with a time.", show_default=False)
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Make a key. Its secret is shown this once only."""
+    expires_at = _moment(expires) if expires else None
+    actor = _actor(home, tenant)
+    from modelyard.control.tenancy import services
+
+    key, secret = services.create_key(actor=actor, name=name, scopes=scope or ["predict"], expires_at=expires_at)
+    undo = f"modelyard keys revoke {key.prefix} --tenant {tenant}"
+    if json:
+        print_json({"key": secret, **_facts(key), "tenant": tenant, "undo": undo})
+        return
+    Done(secret, undo=undo, more={"scopes": ", ".join(key.scopes), "login": "modelyard login"}).show(False)
+
+
+@app.command("list")
+def list_keys(tenant: TenantName = TENANT, home: Home = None, json: Json = False) -> None:
+    """List a tenant's keys; secrets are not kept, so none is shown."""
+    actor = _actor(home, tenant)
+    from modelyard.control.tenancy.models import ApiKey
+
+    found = [_facts(key) for key in ApiKey.objects.of(actor.tenant)]
+    if json:
+        print_json(found)
+        return
+    columns = ["prefix", "name", "scopes", "state", "expires_at", "created_by"]
+    rows = [[", ".join(row[name]) if name == "scopes" else row[name] for name in columns] for row in found]
+    print_table(f"Keys of {tenant}", columns, rows, empty="no keys yet: `modelyard keys create` makes one")
+
+
+@app.command()
+def revoke(
+    key: Annotated[
+        str, typer.Argument(help="Its prefix, as yard_ab12cd34 or ab12cd34, or its name.", show_default=False)
+    ],
+    tenant: TenantName = TENANT,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Let a key open nothing any more; both planes know within a second."""
+    actor = _actor(home, tenant)
+    from modelyard.control.tenancy import services
+    from modelyard.control.tenancy.models import ApiKey
+
+    prefix = key.removeprefix("yard_").partition("_")[0]
+    owned = ApiKey.objects.of(actor.tenant)
+    found = owned.filter(prefix=prefix).first() or owned.filter(name=key, revoked_at=None).first()
+    if found is None:
+        raise NotFound(f"tenant {tenant} has no key {prefix!r}: `modelyard keys list` shows them")
+    row = services.revoke_key(actor=actor, key=found)
+    Done(
+        f"the key {row.name} ({row.prefix}) opens nothing any more",
+        result=_facts(row),
+        undo="a revoked key stays revoked; `modelyard keys create` makes another",
+    ).show(json)
+
+
+def _actor(home: Path | None, tenant: str) -> "Actor":
+    settings = settings_of(home)
+    if settings.database_url is None and not (settings.home / DATABASE).exists():
+        raise Misconfigured(
+            f"{settings.home} is no home of Modelyard: `modelyard init` makes one, --home names another"
+        )
+    make_home(settings)
+    set_up_django()
+    from modelyard.control.tenancy import services
+    from modelyard.control.tenancy.models import Tenant
+
+    found = Tenant.objects.filter(name=tenant).first()
+    if found is None:
+        names = ", ".join(Tenant.objects.values_list("name", flat=True)[:10])
+        raise NotFound(f"there is no tenant {tenant!r}: expected one of {names}")
+    return services.system_actor(found, "command")
+
+
+def _facts(key: "ApiKey") -> dict[str, object]:
+    state = "revoked" if key.revoked_at else "live" if key.is_live else "expired"
+    times = {"expires_at": key.expires_at, "created_at": key.created_at}
+    shown = {name: at.isoformat() if at else None for name, at in times.items()}
+    return {
+        "prefix": key.prefix,
+        "name": key.name,
+        "scopes": key.scopes,
+        "state": state,
+        "created_by": key.created_by,
+        **shown,
+    }
+
+
+def _moment(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(
+            f"--expires {text!r}: expected ISO 8601, as 2027-01-31 or 2027-01-31T18:00:00+01:00"
+        ) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,66 @@
+"""The command's entry: the table of verbs, and what an error looks like."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import modelyard
+from modelyard.cli import doctor, home, keys, login, models, predictions, processes, up, versions
+from modelyard.cli.output import print_error
+from modelyard.core.errors import ModelyardError
+
+app = typer.Typer(
+    name="modelyard",
+    help="Turns trained Python models into governed, monitored prediction services.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SERVERS = "On the server's machine"
+CLIENTS = "From anywhere"
+
+for _verb in (up.up, processes.web, processes.serve, processes.worker, processes.tend, home.init, doctor.doctor):
+    app.command()(_verb)
+app.add_typer(keys.app, name="keys")
+for _verb in (login.login, versions.push, predictions.predict, models.models, versions.versions, versions.promote):
+    app.command()(_verb)
+for _verb in (versions.rollback, versions.deactivate, versions.delete, versions.download):
+    app.command()(_verb)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"modelyard {modelyard.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
+    ] = False,
+) -> None:
+    """Turns trained Python models into governed, monitored prediction services."""
+
+
+def main() -> None:
+    """Run the command. Exit code 0: done; 1: refused or failed, the reason is on stderr; 2: not understood."""
+    try:
+        app()
+    except ModelyardError as error:
+        print_error(error, as_json="--json" in sys.argv)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""Options that several verbs share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", help="The server's address; else MODELYARD_URL, else the last login's.", show_default=False),
+]
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", help="Folder of all that is kept; else MODELYARD_HOME, else ./var.", show_default=False),
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it stays in the model's history.", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -1,0 +1,109 @@
+"""The verbs that are processes: what the Procfile starts."""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Annotated, Any
+
+import typer
+
+from modelyard.cli.home import make_home, set_up_django, settings_of
+from modelyard.cli.options import Home, Json
+from modelyard.cli.output import print_json
+from modelyard.core.settings import Settings
+
+PARENT = "YARD_PARENT"
+PR_SET_PDEATHSIG = 1
+GRACE_SECONDS = 30
+
+Port = Annotated[
+    int | None,
+    typer.Option("--port", help="Where to listen; else MODELYARD_PORT, else PORT, else 8000.", show_default=False),
+]
+
+
+def web(home: Home = None, port: Port = None, json: Json = False) -> None:
+    """Serve the API and the console; and predictions too, unless MODELYARD_EMBEDDED is false."""
+    settings = _begin("web", json, home=home, port=port)
+    import uvicorn
+
+    uvicorn.run(
+        "modelyard.config.asgi:application",
+        host=settings.host,
+        port=settings.port,
+        loop="auto",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def serve(home: Home = None, port: Port = None, json: Json = False) -> None:
+    """Serve predictions alone: no database is asked, now or later."""
+    settings = _begin("serve", json, home=home, serve_port=port)
+    from modelyard.serving import standalone
+
+    standalone.run(settings)
+
+
+def worker(
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Jobs at once.")] = 2,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Work on jobs: examine uploads, and whatever else takes long."""
+    _begin("worker", json, home=home)
+    from modelyard.config.celery import run_worker
+
+    run_worker(concurrency)
+
+
+def tend(home: Home = None, json: Json = False) -> None:
+    """Keep house: send what waits, find what was lost, publish what changed."""
+    _begin("tend", json, home=home)
+    set_up_django()
+    from modelyard.config.tend import run
+
+    run()
+
+
+def _begin(name: str, json: bool, **given: Any) -> Settings:
+    """Follow the parent, read the settings, and say which process this is."""
+    follow_parent()
+    home = given.pop("home", None)
+    settings = settings_of(home, **given)
+    make_home(settings)
+    if json:
+        print_json({"process": name, "pid": os.getpid(), "host": settings.host, "port": settings.port})
+        sys.stdout.flush()
+    return settings
+
+
+def follow_parent() -> None:
+    """End with the `modelyard up` that started this process, also when that one was killed outright.
+
+    Linux sends the signal by itself (prctl(2), PR_SET_PDEATHSIG); elsewhere a thread looks twice a second.
+    """
+    told = os.environ.pop(PARENT, "")
+    if not told.isdigit():
+        return
+    parent = int(told)
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    else:
+        threading.Thread(target=_watch, args=(parent,), name="parent", daemon=True).start()
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)

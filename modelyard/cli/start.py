@@ -1,0 +1,169 @@
+"""One start of `modelyard up`: what is made at the first one, and what a person is told when the servers answer."""
+
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelyard.cli import demo as demos
+from modelyard.cli.connection import console_address
+from modelyard.cli.home import TENANT, First, first_lines, is_first_start, is_prepared, settle
+from modelyard.cli.output import print_error, print_json, say
+from modelyard.core.errors import Misconfigured, ModelyardError, Unavailable
+from modelyard.core.settings import Settings
+
+READY_SECONDS = 90.0
+CONTROL_READY = "/health/ready"
+DATA_READY = "/v2/health/ready"
+
+
+class Start:
+    """What goes on beside the supervisor.
+
+    Args:
+        began: `time.monotonic()` of the command's start.
+        stop: set when the command was told to end.
+        scratch: a folder for the demo's files.
+    """
+
+    def __init__(
+        self, settings: Settings, *, demo: bool, json: bool, began: float, stop: threading.Event, scratch: Path
+    ) -> None:
+        self._settings = settings
+        self._demo = demo
+        self._json = json
+        self._began = began
+        self._stop = stop
+        self._scratch = scratch
+        self._first: First | None = None
+        self._fitting: demos.Fitting | None = None
+        self._lacking: list[str] = []
+
+    def prepare(self) -> None:
+        """Bring the home up to this release, in a process of its own: in this one Django would stay.
+
+        Raises:
+            Misconfigured: when that fails.
+        """
+        if is_prepared(self._settings):
+            return
+        if self._demo and is_first_start(self._settings):
+            self._begin_fitting()
+        command = [sys.executable, "-m", "modelyard.cli.home"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+        if done.returncode:
+            if self._stop.is_set():
+                return
+            raise Misconfigured(f"the home folder {self._settings.home} could not be prepared: the lines above say why")
+        self._first = msgspec.json.decode(done.stdout, type=First | None)
+
+    def _begin_fitting(self) -> None:
+        from modelyard.sandbox.layers import missing
+
+        self._lacking = [] if self._settings.unsafe_without_sandbox else missing()
+        self._fitting = demos.Fitting(self._scratch, "onnx" if self._lacking else "pickle")
+
+    def end(self) -> None:
+        """Leave nothing running."""
+        if self._fitting is not None:
+            self._fitting.end()
+
+    def greet(self) -> None:
+        """Wait for the servers, push the demo at the first start, and say where everything is.
+
+        Raises:
+            Unavailable: when the servers do not become ready.
+        """
+        if not self._wait():
+            return
+        url = str(self._settings.public_url)
+        told: dict[str, Any] = {"url": url, "home": str(self._settings.home), "console": console_address(url, TENANT)}
+        if self._first is not None and self._fitting is not None:
+            told |= self._push(self._first, self._fitting)
+        if self._stop.is_set():
+            return
+        told["seconds"] = round(time.monotonic() - self._began, 2)
+        told["curl"] = self._curl()
+        self._tell(told)
+        settle(self._settings)
+
+    def _wait(self) -> bool:
+        """Tell whether both planes became ready before the command was told to end."""
+        here = f"http://{_reachable(self._settings.host)}"
+        serve = self._settings.port if self._settings.embedded else self._settings.serve_port
+        awaited = [f"{here}:{self._settings.port}{CONTROL_READY}", f"{here}:{serve}{DATA_READY}"]
+        end = time.monotonic() + READY_SECONDS
+        while awaited and not self._stop.wait(0.05):
+            if _answers(awaited[0]):
+                awaited.pop(0)
+            elif time.monotonic() > end:
+                raise Unavailable(f"the servers are not ready after {READY_SECONDS:g} s: their lines above may say why")
+        return not awaited
+
+    def _push(self, first: First, fitting: demos.Fitting) -> dict[str, Any]:
+        from modelyard.client import Client
+
+        if self._lacking:
+            say("The demo is pushed as ONNX: files that carry code are not opened here. " + "; ".join(self._lacking))
+        url = self._settings.public_url
+        try:
+            with Client(url, first.key, predict_url=self._settings.predict_url) as client:
+                answer = demos.push(client, self._scratch, fitting.facts())
+        except ModelyardError as error:
+            if not self._stop.is_set():
+                print_error(error, as_json=self._json)
+            return {"demo_error": error.message}
+        page = console_address(url, TENANT, demos.MODEL)
+        undo = f"modelyard deactivate {demos.MODEL} && modelyard delete {demos.MODEL}"
+        return {"prediction": msgspec.to_builtins(answer), "row": demos.FLOWER, "page": page, "undo": undo}
+
+    def _tell(self, told: dict[str, Any]) -> None:
+        if self._json:
+            print_json({**told, "first_start": self._first is not None, **msgspec.to_builtins(self._first or {})})
+            sys.stdout.flush()
+            return
+        lines = [f"Modelyard is ready after {told['seconds']} s. Ctrl-C ends it.", f"console        {told['console']}"]
+        lines += (
+            first_lines(self._first)
+            if self._first
+            else ["key            `modelyard keys create --name NAME` makes one"]
+        )
+        if answer := told.get("prediction"):
+            said = f"{answer['model']}:{answer['version']} predicts {answer['predictions'][0]} for {demos.FLOWER}"
+            lines += [
+                "",
+                said,
+                f"model          {told['page']}",
+                f"undo           modelyard login {told['url']}; {told['undo']}",
+            ]
+        print("\n".join(["", *lines, f"curl           {told['curl']}", ""]), flush=True)
+
+    def _curl(self) -> str:
+        key = self._first.key if self._first else None
+        bearer = f"'Authorization: Bearer {key}'" if key else '"Authorization: Bearer $MODELYARD_KEY"'
+        rows = msgspec.json.encode({"rows": [demos.FLOWER]}).decode()
+        address = f"{self._settings.predict_url}/predict/{demos.MODEL}"
+        return f"curl --fail-with-body -H {bearer} -H 'Content-Type: application/json' -d '{rows}' {address}"
+
+
+def _reachable(host: str) -> str:
+    """Return an address of this machine by which a server that listens on `host` is reached."""
+    if host in ("0.0.0.0", ""):  # noqa: S104  it is compared, not listened on
+        return "127.0.0.1"
+    if host == "::":
+        return "[::1]"
+    return f"[{host}]" if ":" in host else host
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310  the address is our own
+            return bool(response.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False

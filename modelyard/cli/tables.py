@@ -1,0 +1,95 @@
+"""What a person hands to the command in files and options: rows, metrics, JSON."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from modelyard.core.errors import InvalidInput
+
+FORMATS = "JSON (a list of rows, or one row), CSV with a line of names, or Parquet"
+
+
+def read_metrics(pairs: list[str]) -> dict[str, float]:
+    """Read `accuracy=0.97` and the like.
+
+    Raises:
+        InvalidInput: when one is not a name and a number.
+    """
+    found = {}
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        try:
+            found[name] = float(text)
+        except ValueError:
+            raise InvalidInput(f"--metric {pair!r}: expected a name and a number, as accuracy=0.97") from None
+    return found
+
+
+def read_object(path: Path | None) -> dict[str, Any] | None:
+    """Read a file that holds one JSON object.
+
+    Raises:
+        InvalidInput: when it does not.
+    """
+    if path is None:
+        return None
+    value = _json(_text(path), str(path))
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{path} holds {type(value).__name__}: expected a JSON object")
+    return value
+
+
+def read_rows(path: Path) -> Any:
+    """Read rows from a file, or JSON from standard input when `path` is `-`.
+
+    Raises:
+        InvalidInput: when the file is missing or of another format.
+    """
+    suffix = path.suffix.lower()
+    if str(path) == "-":
+        return parse_rows(sys.stdin.read(), "standard input")
+    if suffix == ".json":
+        return parse_rows(_text(path), str(path))
+    if not path.is_file():
+        raise InvalidInput(f"there is no file {path}: expected {FORMATS}")
+    if suffix not in (".csv", ".parquet"):
+        raise InvalidInput(f"{path} is of no format that is read here: expected {FORMATS}")
+    import pyarrow as pa
+
+    try:
+        if suffix == ".csv":
+            from pyarrow import csv
+
+            return csv.read_csv(path).to_pylist()
+        from pyarrow import parquet
+
+        return parquet.read_table(path).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
+
+
+def parse_rows(text: str, where: str) -> Any:
+    """Read JSON rows: a list, one row, or a whole request body (`{"rows": ...}`)."""
+    value = _json(text, where)
+    if isinstance(value, dict) and isinstance(value.get("rows"), list):
+        value = value["rows"]
+    if not isinstance(value, (list, dict)):
+        raise InvalidInput(f"{where} holds {type(value).__name__}: expected a JSON list of rows, or one row")
+    return value
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InvalidInput(f"there is no file {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
+
+
+def _json(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"{where} is no JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error

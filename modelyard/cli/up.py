@@ -1,0 +1,102 @@
+"""`modelyard up`: all processes on one machine, and at the first start a model that answers."""
+
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modelyard.cli.folders import check_local
+from modelyard.cli.home import locked, make_home, settings_of
+from modelyard.cli.options import Home, Json
+from modelyard.cli.output import print_error
+from modelyard.cli.ports import check_port
+from modelyard.cli.processes import PARENT, Port
+from modelyard.cli.start import Start
+from modelyard.cli.supervisor import Supervisor, commands, procfile
+from modelyard.core.errors import Misconfigured, ModelyardError
+from modelyard.core.settings import Settings
+
+COLOURS = {"web": 36, "worker": 33, "tend": 35, "serve": 32}
+
+
+def up(
+    home: Home = None,
+    port: Port = None,
+    demo: Annotated[bool, typer.Option(help="At the first start, push a model and ask it once.")] = True,
+    json: Json = False,
+) -> None:
+    """Start all processes on this machine; Ctrl-C ends them.
+
+    At the first start it makes an administrator and a key, both shown once, and pushes a demo model.
+    """
+    began = time.monotonic()
+    settings = settings_of(home, port=port)
+    make_home(settings)
+    if settings.database_url is None:
+        check_local(settings.home)
+    with ExitStack() as stack:
+        stack.enter_context(locked(settings, "up", wait=False))
+        check_port(settings.host, settings.port)
+        if not settings.embedded:
+            check_port(settings.host, settings.serve_port, option="MODELYARD_SERVE_PORT")
+        stop = _signals()
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="modelyard-up-")))
+        start = Start(settings, demo=demo, json=json, began=began, stop=stop, scratch=scratch)
+        stack.callback(start.end)
+        start.prepare()
+        if stop.is_set():
+            return
+        supervisor = Supervisor(_commands(settings), _environment(), _print_line)
+        threading.Thread(target=_greet, args=(start, json), name="greeter", daemon=True).start()
+        supervisor.run(stop)
+        if supervisor.failed:
+            stop.set()
+            raise Misconfigured(
+                f"{supervisor.failed}: its last lines above say why, and `modelyard doctor` looks further"
+            )
+
+
+def _signals() -> threading.Event:
+    """Return an event that Ctrl-C, SIGTERM and a closed terminal set."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _greet(start: Start, json: bool) -> None:
+    try:
+        start.greet()
+    except ModelyardError as error:
+        print_error(error, as_json=json)
+
+
+def _commands(settings: Settings) -> dict[str, str]:
+    wanted = commands(procfile())
+    if not settings.embedded:
+        wanted["serve"] = "modelyard serve"
+    return wanted
+
+
+def _environment() -> dict[str, str]:
+    """Return what the processes get: this one's environment, which holds the settings, with the command on the PATH."""
+    own = str(Path(sys.executable).parent)
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([own, os.environ.get("PATH", os.defpath)]),
+        "PYTHONUNBUFFERED": "1",
+        PARENT: str(os.getpid()),
+    }
+
+
+def _print_line(name: str, line: str) -> None:
+    colour = COLOURS.get(name) if sys.stderr.isatty() else None
+    label = f"\x1b[{colour}m{name:6} |\x1b[0m" if colour else f"{name:6} |"
+    print(f"{label} {line}", file=sys.stderr, flush=True)

@@ -1,0 +1,172 @@
+"""The verbs of versions: push, list, promote, roll back, deactivate, delete, download."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from modelyard.cli.connection import Connection, connected
+from modelyard.cli.options import Json, Reason, Url, Yes
+from modelyard.cli.output import Done, curl, print_json, print_table
+from modelyard.cli.progress import progress_bar
+from modelyard.cli.tables import read_metrics, read_object
+from modelyard.core.errors import InvalidInput
+from modelyard.core.reference import parse_reference
+
+if TYPE_CHECKING:
+    from modelyard.client import Deployment, Version
+
+Ref = Annotated[str, typer.Argument(help="A version, as iris:3 or iris@candidate.", show_default=False)]
+ModelName = Annotated[str, typer.Argument(help="A model's name.", show_default=False)]
+
+
+def push(
+    files: Annotated[
+        list[Path], typer.Argument(help="Files; several are joined into one pipeline.", show_default=False)
+    ],
+    name: Annotated[str, typer.Option("--name", "-n", help="The model.", show_default=False)],
+    sample: Annotated[
+        Path | None, typer.Option(help="Rows that it can predict: CSV or Parquet.", show_default=False)
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="As accuracy=0.97; may be repeated.", show_default=False)
+    ] = None,
+    description: Annotated[str, typer.Option(help="What is new.", show_default=False)] = "",
+    parent: Annotated[
+        int | None, typer.Option(help="Number of the version it was made from.", show_default=False)
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="JSON that wins over what is captured.", show_default=False)
+    ] = None,
+    signature: Annotated[
+        Path | None, typer.Option(help="JSON, instead of an inferred one.", show_default=False)
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="Wait until it was examined.")] = True,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Upload a model as a new version. Nothing is served by it before it is promoted."""
+    facts = {
+        "metrics": read_metrics(metric or []),
+        "manifest": read_object(manifest),
+        "signature": read_object(signature),
+    }
+    with connected(url) as yard, progress_bar(json) as progress:
+        version = yard.client.push(
+            *files,
+            name=name,
+            sample=sample,
+            description=description,
+            parent=parent,
+            wait=wait,
+            progress=progress,
+            **facts,
+        )
+        forms = [("file", f"@{file}") for file in files] + ([("sample", f"@{sample}")] if sample else [])
+        done = Done(
+            f"{version} is {version.state}"
+            + (f": {version.format}, runs as {version.runtime}" if version.runtime else ""),
+            result=version,
+            console=yard.console(version.model, version.number),
+            curl=curl("POST", yard.api(f"models/{name}/versions/"), forms=forms),
+            undo=f"modelyard delete {version}",
+            more={"next": f"modelyard promote {version}"},
+        )
+    done.show(json)
+
+
+def versions(model: ModelName, url: Url = None, json: Json = False) -> None:
+    """List a model's versions, the newest first."""
+    with connected(url) as yard:
+        found = yard.client.versions(model)
+    if json:
+        print_json(found)
+        return
+    columns = ["version", "state", "answers", "aliases", "format", "bytes", "metrics", "who", "when"]
+    print_table(
+        f"Versions of {model}", columns, [_cells(version) for version in found], empty=f"{model} has no versions yet"
+    )
+
+
+def _cells(version: "Version") -> list[Any]:
+    state = version.state if not version.refusal else f"{version.state}: {version.refusal.get('message', '')}"
+    metrics = ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in version.metrics.items()
+    )
+    weight = "" if version.weight is None else f"{version.weight:.0%}"
+    when = (version.created_at or "")[:16].replace("T", " ")
+    aliases = ", ".join(version.aliases)
+    return [version, state, weight, aliases, version.format, version.size_bytes, metrics, version.created_by, when]
+
+
+def promote(version: Ref, reason: Reason = "", url: Url = None, json: Json = False) -> None:
+    """Let a version answer all requests for its model."""
+    with connected(url) as yard:
+        deployment = yard.client.promote(version, reason=reason)
+        model = parse_reference(version).model
+        _deployed(yard, model, deployment, "promote", {"version": deployment.versions[0], "reason": reason}, json)
+
+
+def rollback(model: ModelName, reason: Reason = "", url: Url = None, json: Json = False) -> None:
+    """Serve again what was served before the last change."""
+    with connected(url) as yard:
+        _deployed(yard, model, yard.client.rollback(model, reason=reason), "rollback", {"reason": reason}, json)
+
+
+def deactivate(model: ModelName, reason: Reason = "", url: Url = None, json: Json = False) -> None:
+    """Serve a model no more; its versions stay."""
+    with connected(url) as yard:
+        _deployed(yard, model, yard.client.deactivate(model, reason=reason), "deactivate", {"reason": reason}, json)
+
+
+def _deployed(yard: Connection, model: str, now: "Deployment", verb: str, body: dict[str, Any], json: bool) -> None:
+    answering = " and ".join(f"{model}:{number}" for number in now.versions)
+    Done(
+        f"{answering} answers for {model}" if answering else f"{model} is not served any more",
+        result=now,
+        console=yard.console(model),
+        curl=curl(
+            "POST", yard.api(f"models/{model}/{verb}/"), json_body={key: value for key, value in body.items() if value}
+        ),
+        undo=f"modelyard rollback {model}",
+    ).show(json)
+
+
+def delete(
+    target: Annotated[str, typer.Argument(help="A version, as iris:3, or a whole model.", show_default=False)],
+    yes: Yes = False,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Delete a version, or a whole model. What serves, or has an alias, is not deleted."""
+    reference = parse_reference(target)
+    if reference.alias:
+        raise InvalidInput(f"{target!r} names an alias: expected a model, or a version as in '{reference.model}:3'")
+    with connected(url) as yard:
+        if not yes and not json:
+            typer.confirm(f"Delete {target} with all its files? This cannot be undone.", abort=True, err=True)
+        yard.client.delete(target)
+        path = f"models/{reference.model}/" + (f"versions/{reference.version}/" if reference.version else "")
+        Done(
+            f"{target} is deleted",
+            result={"deleted": target},
+            console=yard.console(reference.model) if reference.version else yard.console(),
+            curl=curl("DELETE", yard.api(path)),
+            undo="there is no way back; push the files again" + (" as a new version" if reference.version else ""),
+        ).show(json)
+
+
+def download(
+    version: Ref,
+    to: Annotated[Path, typer.Option(help="A folder, or the file's name.")] = Path(),
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Write a version's files to this machine; several come as one zip."""
+    with connected(url) as yard, progress_bar(json) as progress:
+        path = yard.client.download(version, to=to, progress=progress)
+    if json:
+        print_json({"file": str(path), "size_bytes": path.stat().st_size})
+    else:
+        print(f"{path} holds {path.stat().st_size:,} bytes")
