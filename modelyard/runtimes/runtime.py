@@ -52,4 +52,6 @@ def runtime_class(alias: str) -> type[Runtime]:
     try:
         return getattr(import_module(module), name)
     except ModuleNotFoundError as error:
-        raise Misconfigured(f"runtime {alias!r} needs the package {error.name}: pip install 'modelyard[{alias}]'") from error
+        raise Misconfigured(
+            f"runtime {alias!r} needs the package {error.name}: pip install 'modelyard[{alias}]'"
+        ) from error

@@ -1,0 +1,144 @@
+"""Turning a fitted scikit-learn pipeline into an ONNX graph that gives the same answers."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from modelyard.core.signature import Column, DataType, Role, Signature
+from modelyard.runtimes.estimators import is_tree, steps_of
+
+_OPSET = {"": 18, "ai.onnx.ml": 3}
+MATRIX_INPUT = "input"
+
+
+class NotConvertible(Exception):
+    """No converter, or one that fails; the text says why, for people."""
+
+
+def convert(estimator: Any, signature: Signature) -> bytes:
+    """Return the graph: inputs are double, one matrix or one input a column; outputs are named as in the signature.
+
+    Double inputs keep what a scaler computes; before a tree, which compares float32 numbers, they are rounded as the
+    estimator itself rounds them.
+
+    Raises:
+        NotConvertible: with the reason.
+    """
+    try:
+        import skl2onnx
+    except ModuleNotFoundError:
+        raise NotConvertible("the package skl2onnx is not installed") from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            prepared, final = _rounded_before_trees(estimator)
+            graph = skl2onnx.convert_sklearn(
+                prepared,
+                initial_types=_inputs(estimator, signature),
+                options=_options(final, signature),
+                target_opset=_OPSET,
+            )
+        except NotConvertible:
+            raise
+        except Exception as error:  # a converter may raise anything
+            raise NotConvertible(_reason(error, estimator)) from error
+    _name_outputs(graph, signature)
+    data: bytes = graph.SerializeToString()
+    return data
+
+
+def _rounded_before_trees(estimator: Any) -> tuple[Any, Any]:
+    from skl2onnx.sklapi import CastTransformer
+    from sklearn.pipeline import Pipeline
+
+    steps = steps_of(estimator)
+    final = steps[-1]
+    if not is_tree(final):
+        return estimator, final
+    cast = CastTransformer(dtype=np.float32)
+    inner = [(f"step{number}", step) for number, step in enumerate(steps[:-1])]
+    return Pipeline([*inner, ("cast", cast), ("final", final)]), final
+
+
+def _inputs(estimator: Any, signature: Signature) -> list[tuple[str, Any]]:
+    from skl2onnx.common.data_types import DoubleTensorType
+
+    if signature.is_matrix and not _chooses_by_name(estimator):
+        return [(MATRIX_INPUT, DoubleTensorType([None, len(signature.columns)]))]
+    return [(column.name, _tensor(column)) for column in signature.columns]
+
+
+def _chooses_by_name(estimator: Any) -> bool:
+    return any(type(step).__name__ == "ColumnTransformer" for step in steps_of(estimator)[:1]) and hasattr(
+        estimator, "feature_names_in_"
+    )
+
+
+def _tensor(column: Column) -> Any:
+    from skl2onnx.common.data_types import BooleanTensorType, DoubleTensorType, Int64TensorType, StringTensorType
+
+    if column.shape:
+        raise NotConvertible(f"column `{column.name}` holds an array in each row")
+    if column.type is DataType.STRING:
+        if column.optional:
+            raise NotConvertible(f"column `{column.name}` is text that may be missing, which ONNX has no word for")
+        return StringTensorType([None, 1])
+    if column.type is DataType.BOOL:
+        return BooleanTensorType([None, 1])
+    if column.type.is_integer and not column.optional:
+        return Int64TensorType([None, 1])
+    return DoubleTensorType([None, 1])
+
+
+def _options(final: Any, signature: Signature) -> dict[int, dict[str, Any]]:
+    from skl2onnx._supported_operators import _get_sklearn_operator_name
+    from skl2onnx.common._registration import get_converter  # noqa: F401 - loads the table of converters
+    from skl2onnx.common._registration import _converter_pool
+
+    try:
+        alias = _get_sklearn_operator_name(type(final))
+    except Exception:  # noqa: BLE001 - the conversion itself says that there is none
+        return {}
+    known = _converter_pool[alias].get_allowed_options() or {}
+    options: dict[str, Any] = {}
+    if "zipmap" in known:
+        options["zipmap"] = False
+    if "optim" in known:
+        options["optim"] = "cdist"  # else a Scan, which may not run in the serving process
+    return {id(final): options} if options else {}
+
+
+def _name_outputs(graph: Any, signature: Signature) -> None:
+    """Give the graph's outputs the signature's names, and drop those that it does not have."""
+    wanted = [output.name for output in signature.outputs if output.role in (Role.PREDICTION, Role.PROBABILITIES)]
+    outputs = list(graph.graph.output)
+    if len(outputs) < len(wanted):
+        raise NotConvertible(f"the graph gives {len(outputs)} outputs, the estimator {len(wanted)}")
+    renamed = dict(zip((output.name for output in outputs), wanted, strict=False))
+    taken = {item.name for item in graph.graph.input}
+    if taken & set(wanted):
+        raise NotConvertible("a column has the name of an output")
+    for name in renamed.values():
+        if any(name in node.output for node in graph.graph.node):
+            for node in graph.graph.node:  # an inner value that happens to have the name
+                _rename(node, {name: f"inner_{name}"})
+    for node in graph.graph.node:
+        _rename(node, renamed)
+    del graph.graph.output[len(wanted) :]
+    for output in graph.graph.output:
+        output.name = renamed[output.name]
+
+
+def _rename(node: Any, names: dict[str, str]) -> None:
+    for values in (node.input, node.output):
+        for index, value in enumerate(values):
+            if value in names:
+                values[index] = names[value]
+
+
+def _reason(error: Exception, estimator: Any) -> str:
+    first = " ".join(str(error).split())[:300]
+    if type(error).__name__ == "MissingShapeCalculator" or "Unable to find a shape calculator" in first:
+        return f"there is no converter for {type(steps_of(estimator)[-1]).__name__} or a step before it"
+    return f"the converter fails ({type(error).__name__}: {first})"

@@ -1,0 +1,242 @@
+"""What a fitted estimator says of the columns that it takes: types, categories, ranges, missing values, and the points
+around which its answer changes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+_MAX_POINTS = 4000
+
+
+@dataclass(slots=True)
+class Facts:
+    """Of one column of the input.
+
+    Attributes:
+        kind: "number", "string", "integer" or "bool".
+        categories: seen in training, where an encoder kept them.
+        optional: something in the way of this column takes missing values.
+        low: the smallest value seen, or a value below the middle that is usual.
+        high: its counterpart.
+        points: raw values around which the answer may change: thresholds of trees, mapped back through scalers.
+    """
+
+    kind: str = "number"
+    categories: list[Any] | None = None
+    optional: bool = False
+    low: float | None = None
+    high: float | None = None
+    points: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a feature inside a pipeline comes from a raw column: `raw = value * scale + offset`."""
+
+    column: int
+    scale: float = 1.0
+    offset: float = 0.0
+
+    def raw(self, value: float) -> float:
+        return value * self.scale + self.offset
+
+
+Ways = list[Way | None]
+
+
+def steps_of(estimator: Any) -> list[Any]:
+    """Return the steps of a pipeline (nested ones flattened), or the estimator alone."""
+    if type(estimator).__name__ == "Pipeline" and hasattr(estimator, "steps"):
+        return [inner for _, step in estimator.steps for inner in steps_of(step) if inner not in (None, "passthrough")]
+    return [estimator]
+
+
+def describe(estimator: Any) -> list[str]:
+    """Return the names of the classes of the steps."""
+    return [type(step).__name__ for step in steps_of(estimator)]
+
+
+def facts_of(estimator: Any, names: Sequence[str]) -> list[Facts]:
+    """Return the facts of each of the columns `names`; `names` also tell columns that are chosen by name."""
+    facts = [Facts() for _ in names]
+    ways: Ways = [Way(index) for index in range(len(names))]
+    *before, last = steps_of(estimator)
+    for step in before:
+        ways = _through(step, ways, facts, names)
+    if type(last).__name__.startswith("HistGradientBoosting"):
+        for way in ways:
+            if way:
+                facts[way.column].optional = True
+    _ends(last, ways, facts)
+    return facts
+
+
+def _through(step: Any, ways: Ways, facts: list[Facts], names: Sequence[str]) -> Ways:
+    """Note what a transformer tells, and return where its outputs come from."""
+    kind = type(step).__name__
+    if step == "passthrough" or kind in ("FunctionTransformer", "VarianceThreshold"):
+        return ways if step == "passthrough" else _unknown(step, len(ways))
+    if kind == "Pipeline":
+        for inner in steps_of(step):
+            ways = _through(inner, ways, facts, names)
+        return ways
+    if kind == "ColumnTransformer":
+        return _columns(step, ways, facts, names)
+    if kind in ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder"):
+        for way, categories in zip(ways, step.categories_, strict=False):
+            if way:
+                _note_categories(facts[way.column], categories)
+        return _unknown(step, len(ways))
+    if kind in ("SimpleImputer", "KNNImputer", "IterativeImputer"):
+        return _imputer(step, ways, facts)
+    return _scaler(step, kind, ways, facts)
+
+
+def _unknown(step: Any, width: int) -> Ways:
+    try:
+        return [None] * len(step.get_feature_names_out())
+    except Exception:  # noqa: BLE001 - many cannot tell
+        return [None] * width
+
+
+def _columns(step: Any, ways: Ways, facts: list[Facts], names: Sequence[str]) -> Ways:
+    out: Ways = [None] * max((part.stop for part in step.output_indices_.values()), default=0)
+    for name, transformer, chosen in step.transformers_:
+        if transformer == "drop":
+            continue
+        indices = _indices(chosen, names)
+        inner = _through(transformer, [ways[i] if i < len(ways) else None for i in indices], facts, names)
+        place = step.output_indices_.get(name, slice(0, 0))
+        if place.stop - place.start == len(inner):
+            out[place] = inner
+    return out
+
+
+def _indices(chosen: Any, names: Sequence[str]) -> list[int]:
+    if isinstance(chosen, slice):
+        return list(range(*chosen.indices(len(names))))
+    listed = [chosen] if isinstance(chosen, str | int) else list(chosen)
+    if listed and all(isinstance(item, bool | np.bool_) for item in listed):
+        return [index for index, keep in enumerate(listed) if keep]
+    places = {name: index for index, name in enumerate(names)}
+    return [
+        places[item] if isinstance(item, str) else int(item)
+        for item in listed
+        if not isinstance(item, str) or item in places
+    ]
+
+
+def _note_categories(fact: Facts, categories: np.ndarray) -> None:
+    values = categories.tolist()
+    present = [value for value in values if value is not None and value == value]
+    fact.optional = fact.optional or len(present) < len(values)
+    fact.categories = present
+    if present and all(isinstance(value, str) for value in present):
+        fact.kind = "string"
+    elif present and all(isinstance(value, bool) for value in present):
+        fact.kind = "bool"
+    elif present and all(isinstance(value, int) for value in present):
+        fact.kind = "integer"
+
+
+def _imputer(step: Any, ways: Ways, facts: list[Facts]) -> Ways:
+    marks = getattr(step, "missing_values", np.nan)
+    missing = marks is None or (isinstance(marks, float) and np.isnan(marks)) or type(marks).__name__ == "NAType"
+    statistics = getattr(step, "statistics_", None)
+    for index, way in enumerate(ways):
+        if way is None:
+            continue
+        facts[way.column].optional = facts[way.column].optional or missing
+        if statistics is not None and isinstance(statistics[index], str):
+            facts[way.column].kind = "string"
+    return ways if not getattr(step, "add_indicator", False) else _unknown(step, len(ways))
+
+
+def _scaler(step: Any, kind: str, ways: Ways, facts: list[Facts]) -> Ways:
+    width = len(ways)
+
+    def numbers(name: str, default: float) -> list[float]:
+        values = getattr(step, name, None)
+        return [default] * width if values is None else [float(value) for value in values]
+
+    if kind == "StandardScaler":
+        scale, offset = numbers("scale_", 1.0), numbers("mean_", 0.0)
+        spread, middle = (np.sqrt(step.var_).tolist() if step.var_ is not None else scale), offset
+        low = [m - 3 * s for m, s in zip(middle, spread, strict=True)]
+        high = [m + 3 * s for m, s in zip(middle, spread, strict=True)]
+    elif kind == "MinMaxScaler":
+        scale = [1 / s if s else 1.0 for s in numbers("scale_", 1.0)]
+        offset = [-m * s for m, s in zip(numbers("min_", 0.0), scale, strict=True)]
+        low, high = numbers("data_min_", 0.0), numbers("data_max_", 1.0)
+    elif kind == "MaxAbsScaler":
+        scale, offset = numbers("scale_", 1.0), [0.0] * width
+        low, high = [-s for s in scale], scale
+    elif kind == "RobustScaler":
+        scale, offset = numbers("scale_", 1.0), numbers("center_", 0.0)
+        low = [o - 3 * s for o, s in zip(offset, scale, strict=True)]
+        high = [o + 3 * s for o, s in zip(offset, scale, strict=True)]
+    else:
+        return _unknown(step, width)
+    for index, way in enumerate(ways):
+        if way:
+            _note_range(facts[way.column], way.raw(low[index]), way.raw(high[index]))
+    return [way and Way(way.column, scale[i] * way.scale, way.raw(offset[i])) for i, way in enumerate(ways)]
+
+
+def _note_range(fact: Facts, low: float, high: float) -> None:
+    if fact.low is None and np.isfinite([low, high]).all() and low <= high:
+        fact.low, fact.high = low, high
+
+
+def _ends(last: Any, ways: Ways, facts: list[Facts]) -> None:
+    """Note the points around which the predictor changes its mind, and from them the ranges not yet known."""
+    for index, values in enumerate(_turning_points(last, len(ways))):
+        way = ways[index]
+        if way is None or not len(values):
+            continue
+        raw = [point for point in (way.raw(float(value)) for value in values) if np.isfinite(point)]
+        fact = facts[way.column]
+        fact.points.extend(raw[: _MAX_POINTS // max(1, len(ways)) + 1])
+        if raw:
+            room = (max(raw) - min(raw)) or abs(max(raw)) or 1.0
+            _note_range(fact, min(raw) - room / 4, max(raw) + room / 4)
+
+
+def _turning_points(last: Any, width: int) -> list[np.ndarray]:
+    found: list[list[float]] = [[] for _ in range(width)]
+    for tree in _trees(last):
+        inner = tree.feature >= 0
+        for feature, threshold in zip(tree.feature[inner].tolist(), tree.threshold[inner].tolist(), strict=True):
+            if feature < width:
+                # trees compare float32(x) with the threshold: the neighbours in float32 matter too
+                near = np.float32(threshold)
+                found[feature] += [
+                    threshold,
+                    float(np.nextafter(near, np.float32(np.inf))),
+                    float(np.nextafter(near, np.float32(-np.inf))),
+                ]
+    random = np.random.default_rng(0)
+    for name in ("support_vectors_", "_fit_X"):
+        points = getattr(last, name, None)
+        if isinstance(points, np.ndarray) and points.ndim == 2 and points.shape[1] == width:
+            kept = points[random.choice(len(points), min(len(points), 500), replace=False)]
+            for index in range(width):
+                found[index] += kept[:, index].tolist()
+    return [random.permutation(np.unique(values)) for values in found]
+
+
+def _trees(last: Any) -> list[Any]:
+    """Return the fitted trees of a tree or a forest, boosted or not, also within votes and wrappers."""
+    if hasattr(last, "tree_"):
+        return [last.tree_]
+    members = getattr(last, "estimators_", None)
+    if members is None:
+        return []
+    return [tree for member in np.asarray(members, dtype=object).ravel().tolist() for tree in _trees(member)]
+
+
+def is_tree(estimator: Any) -> bool:
+    """Tell whether the estimator compares float32 numbers with thresholds."""
+    return bool(_trees(estimator))

@@ -1,0 +1,247 @@
+"""The signature of a fitted estimator: from the estimator itself, and from a sample where there is one."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modelyard.core.errors import InvalidInput, UnsupportedFormat
+from modelyard.core.signature import MAX_CATEGORIES, Column, DataType, Output, Role, Signature
+from modelyard.core.tensors import Answer
+from modelyard.runtimes.estimators import Facts
+
+_SAMPLE_ROWS = 20_000
+_FEW = 50
+"""More different texts than this are no categories."""
+_TYPES = {"number": DataType.FLOAT64, "integer": DataType.INT64, "string": DataType.STRING, "bool": DataType.BOOL}
+
+Table = dict[str, np.ndarray]
+
+
+def read_sample(filename: str, path: Path) -> Table:
+    """Read a CSV, Parquet, JSON or .npy file into named columns; at most 20,000 rows are looked at.
+
+    Numbers are int64 or float64 (missing: NaN), truth values bool, all else Python texts (missing: None). Columns of
+    an array without names are called `x0`, `x1`, and so on. To be called in a sandboxed child.
+
+    Raises:
+        InvalidInput: when it cannot be read.
+        UnsupportedFormat: when it is of another kind.
+    """
+    readers = {".csv": _read_csv, ".parquet": _read_parquet, ".json": _read_json, ".npy": _read_npy}
+    suffix = next((known for known in readers if filename.lower().endswith(known)), None)
+    if suffix is None:
+        raise UnsupportedFormat(f"sample `{filename[-100:]}`: expected a file that ends in {', '.join(readers)}")
+    try:
+        table = readers[suffix](path)
+    except (InvalidInput, MemoryError):
+        raise
+    except Exception as error:
+        raise InvalidInput(
+            f"sample `{filename}` cannot be read as {suffix[1:]}: {' '.join(str(error).split())[:300]}"
+        ) from error
+    if not table or not len(next(iter(table.values()))):
+        raise InvalidInput(f"sample `{filename}` has no rows")
+    return table
+
+
+def _read_csv(path: Path) -> Table:
+    from pyarrow import csv as arrow
+
+    head = path.open("rb").read(1 << 16).decode("utf-8", "replace").splitlines()
+    first = next(csv.reader(head[:1]), [])
+    bare = bool(first) and all(_is_number(cell) for cell in first)
+    options = arrow.ReadOptions(autogenerate_column_names=bare)
+    table = arrow.read_csv(
+        io.BytesIO(path.read_bytes()),
+        read_options=options,
+        convert_options=arrow.ConvertOptions(strings_can_be_null=True),
+    )
+    return _from_arrow(table.rename_columns([f"x{i}" for i in range(table.num_columns)]) if bare else table)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_parquet(path: Path) -> Table:
+    from pyarrow import parquet
+
+    table = parquet.read_table(path)
+    index = [name for name in table.column_names if name.startswith("__index_level_")]
+    return _from_arrow(table.drop_columns(index))
+
+
+def _from_arrow(table: Any) -> Table:
+    import pyarrow as pa
+
+    columns: Table = {}
+    for name, column in zip(table.column_names, table.slice(0, _SAMPLE_ROWS).columns, strict=True):
+        kind = column.type
+        if pa.types.is_dictionary(kind):
+            column, kind = column.cast(kind.value_type), kind.value_type
+        columns[str(name)] = _from_list(str(name), column.to_pylist())
+    if len(columns) < table.num_columns:
+        raise InvalidInput("two columns of the sample have the same name")
+    return columns
+
+
+def _read_json(path: Path) -> Table:
+    said = json.loads(path.read_bytes())
+    if isinstance(said, dict) and isinstance(said.get("rows"), list):
+        said = said["rows"]
+    if isinstance(said, dict) and isinstance(said.get("columns"), list) and isinstance(said.get("data"), list):
+        said = [dict(zip(said["columns"], row, strict=True)) for row in said["data"]]
+    if isinstance(said, dict) and all(isinstance(value, list) for value in said.values()):
+        return {str(name): _from_list(str(name), values[:_SAMPLE_ROWS]) for name, values in said.items()}
+    if not isinstance(said, list) or not said:
+        raise InvalidInput('expected rows, as in [{"age": 41}] or {"columns": [...], "data": [[...]]}')
+    rows = said[:_SAMPLE_ROWS]
+    if all(isinstance(row, list) for row in rows):
+        rows = [{f"x{i}": value for i, value in enumerate(row)} for row in rows]
+    if not all(isinstance(row, dict) for row in rows):
+        raise InvalidInput("expected each row as an object or a list")
+    return {str(name): _from_list(str(name), [row.get(name) for row in rows]) for name in rows[0]}
+
+
+def _read_npy(path: Path) -> Table:
+    array = np.load(path, allow_pickle=False)
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
+        raise InvalidInput(
+            f"the array has shape {array.shape} and type {array.dtype}: expected numbers in two dimensions"
+        )
+    return {f"x{i}": _from_list(f"x{i}", array[:_SAMPLE_ROWS, i].tolist()) for i in range(array.shape[1])}
+
+
+def _from_list(name: str, values: Sequence[Any]) -> np.ndarray:
+    present = [value for value in values if value is not None and value == value]
+    whole = len(present) == len(values)
+    if present and all(isinstance(value, bool) for value in present):
+        return np.array(values, dtype=bool if whole else object)
+    if all(isinstance(value, int | float) for value in present):
+        if whole and all(isinstance(value, int) and not isinstance(value, bool) for value in present):
+            return np.array(values, dtype=np.int64)
+        return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)
+    if all(isinstance(value, str) for value in present):
+        texts = np.empty(len(values), dtype=object)
+        texts[:] = [value if isinstance(value, str) else None for value in values]
+        return texts
+    raise InvalidInput(
+        f"column `{name}` of the sample holds {type(present[0]).__name__} values: expected numbers, texts or truth values"
+    )
+
+
+def column_names(estimator: Any, sample: Mapping[str, np.ndarray] | None) -> list[str]:
+    """Return the names of the input's columns: those that it was fitted with, the sample's, else `x0`, `x1`, ...
+
+    Raises:
+        InvalidInput: the sample has not the columns that the estimator takes.
+    """
+    fitted = getattr(estimator, "feature_names_in_", None)
+    if fitted is not None:
+        names = [str(name) for name in fitted]
+        lacking = [name for name in names if sample is not None and name not in sample]
+        if lacking:
+            raise InvalidInput(
+                f"the sample has no column `{lacking[0]}`, which the model was fitted with", missing=lacking[:20]
+            )
+        return names
+    width = getattr(estimator, "n_features_in_", None)
+    if width is None and sample is None:
+        raise InvalidInput("the model does not say how many columns it takes: send a sample of its input along")
+    if sample is None:
+        return [f"x{index}" for index in range(int(width or 0))]
+    if width is not None and len(sample) != width:
+        raise InvalidInput(
+            f"the sample has {len(sample)} columns, the model takes {width}: send its input only, without the target"
+        )
+    return list(sample)
+
+
+def columns_of(
+    names: Sequence[str], facts: Sequence[Facts], sample: Mapping[str, np.ndarray] | None
+) -> tuple[Column, ...]:
+    """Return the columns: types, categories and ranges as the sample shows them, else as the estimator does."""
+    return tuple(
+        _column(name, fact, None if sample is None else sample[name]) for name, fact in zip(names, facts, strict=True)
+    )
+
+
+def _column(name: str, fact: Facts, seen: np.ndarray | None) -> Column:
+    kind = _TYPES[fact.kind]
+    optional = fact.optional
+    low, high = fact.low, fact.high
+    categories = fact.categories
+    if seen is not None:
+        missing = (
+            bool(np.isnan(seen).any())
+            if seen.dtype.kind == "f"
+            else bool(seen.dtype == object and (seen == None).any())
+        )  # noqa: E711
+        optional = optional or missing
+        kind = _seen_type(seen, kind, missing)
+        low, high = _seen_range(seen, low, high)
+        if categories is None and kind is DataType.STRING:
+            present = sorted({value for value in seen.tolist() if value is not None})
+            categories = present if len(present) <= _FEW else None
+    if categories is not None and (len(categories) > MAX_CATEGORIES or not categories):
+        categories = None
+    return Column(
+        name, kind, optional=optional, categories=tuple(categories) if categories else None, minimum=low, maximum=high
+    )
+
+
+def _seen_type(seen: np.ndarray, expected: DataType, missing: bool) -> DataType:
+    if seen.dtype.kind == "b":
+        return DataType.BOOL
+    if seen.dtype.kind == "i":
+        return DataType.INT64
+    if seen.dtype.kind == "f":
+        return expected if expected is DataType.INT64 and missing else DataType.FLOAT64
+    present = [value for value in seen.tolist() if value is not None]
+    return DataType.BOOL if present and isinstance(present[0], bool) else DataType.STRING
+
+
+def _seen_range(seen: np.ndarray, low: float | None, high: float | None) -> tuple[float | None, float | None]:
+    if seen.dtype.kind not in "if":
+        return low, high
+    finite = seen[np.isfinite(seen)]
+    return (float(finite.min()), float(finite.max())) if len(finite) else (low, high)
+
+
+def outputs_of(answer: Answer, classes: Sequence[Any] | None) -> tuple[Output, ...]:
+    """Return the outputs that an answer shows: `prediction`, and `probabilities` where it has them."""
+    known = tuple(classes) if classes is not None and len(classes) <= MAX_CATEGORIES else None
+    return tuple(
+        Output(
+            name,
+            _element_type(array),
+            tuple(array.shape[1:]),
+            Role.PREDICTION if name == "prediction" else Role.PROBABILITIES,
+            known,
+        )
+        for name, array in answer.items()
+    )
+
+
+def _element_type(array: np.ndarray) -> DataType:
+    if array.dtype.kind in "OUS":
+        return DataType.STRING
+    return DataType(array.dtype.name)
+
+
+def signature_of(columns: Sequence[Column], outputs: Sequence[Output]) -> Signature:
+    """Put the two together.
+
+    Raises:
+        InvalidInput: when they do not make a signature.
+    """
+    return Signature(tuple(columns), tuple(outputs))

@@ -1,0 +1,258 @@
+"""Opening a file that carries an estimator. It runs whatever the file says: only ever in a sandboxed child."""
+
+import bz2
+import gzip
+import importlib.metadata
+import importlib.util
+import lzma
+import os
+import sys
+import sysconfig
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from modelyard.core.errors import ModelRefused
+from modelyard.runtimes.formats import COMPRESSIONS, Format, check_archive, named_release, told_by_bytes
+
+_STARTS = (
+    "os.system",
+    "os.exec",
+    "os.fork",
+    "os.forkpty",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.startfile",
+    "subprocess.",
+    "pty.",
+)
+_SIGNALS = ("os.kill", "signal.pthread_kill", "os.killpg")
+_CHANGES = (
+    "os.remove",
+    "os.rename",
+    "os.chmod",
+    "os.chown",
+    "os.link",
+    "os.symlink",
+    "os.truncate",
+    "os.mkdir",
+    "os.rmdir",
+    "os.utime",
+    "shutil.",
+    "os.putenv",
+    "tempfile.",
+)
+_RELEASE_SEARCH_BYTES = 64 << 20
+
+
+class Watch:
+    """Notes, and stops, what a file tries while it is opened and has no business to.
+
+    A courtesy to people, not a wall: code that avoids Python's audit events (PEP 578) meets the sandbox itself.
+    """
+
+    def __init__(self) -> None:
+        self.tried: str | None = None
+        self._on = False
+        self._roots: tuple[str, ...] = ()
+        self._installed = False
+
+    @contextmanager
+    def over(self, path: Path) -> Iterator[None]:
+        """Watch while the file at `path` is opened."""
+        if not self._installed:
+            self._installed = True
+            sys.addaudithook(self._seen)
+        folders = {
+            sys.prefix,
+            sys.base_prefix,
+            *sysconfig.get_paths().values(),
+            str(Path(__file__).resolve().parents[1]),
+        }
+        system = (
+            "/usr/lib",
+            "/lib",
+            "/usr/share/zoneinfo",
+            "/sys/devices/system/cpu",
+            "/proc/cpuinfo",
+            "/proc/meminfo",
+            "/dev/null",
+            "/dev/urandom",
+        )
+        self._roots = (*(os.path.realpath(folder) for folder in folders), *system, os.path.realpath(path))
+        self._on = True
+        try:
+            yield
+        finally:
+            self._on = False
+
+    def _seen(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self._on:
+            return
+        what = self._forbidden(event, arguments)
+        if what:
+            self.tried = self.tried or what
+            raise PermissionError(f"a model's file may not {what}")
+
+    def _forbidden(self, event: str, arguments: tuple[Any, ...]) -> str | None:
+        if event.startswith(_STARTS):
+            return "start a program"
+        if event.startswith("socket."):
+            return None if event == "socket.gethostname" else "open a network connection"
+        if event.startswith(_SIGNALS):
+            return "send a signal to a process"
+        if event.startswith(_CHANGES):
+            return "change files"
+        if event == "open" and isinstance(arguments[0], str | bytes):
+            return self._opening(os.fsdecode(arguments[0]), arguments[1], arguments[2])
+        return None
+
+    def _opening(self, name: str, mode: Any, flags: Any) -> str | None:
+        if (isinstance(mode, str) and set(mode) & set("wxa+")) or (
+            isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)
+        ):
+            return "write a file"
+        real = os.path.realpath(name)
+        return (
+            None
+            if any(real == root or real.startswith(root.rstrip("/") + "/") for root in self._roots)
+            else "read another file"
+        )
+
+
+WATCH = Watch()
+
+
+def told_format(path: Path) -> Format:
+    """Return which loader a file needs, when its name is no longer known: its digest vouches for it."""
+    with path.open("rb") as file:
+        seen = told_by_bytes(file.read(64))
+    if seen == "zip":
+        return Format.SKOPS
+    return Format.JOBLIB
+
+
+def load_estimator(path: Path, format_: Format | None = None, filename: str = "the file") -> Any:
+    """Open the file and return what it holds.
+
+    Raises:
+        ModelRefused: it is broken, tries what it may not, needs a module that is not here, or was written by a
+            release of scikit-learn that this one cannot read.
+    """
+    known = format_ or told_format(path)
+    if known is Format.SKOPS:
+        check_archive(filename, path)
+    loader: Callable[[Path], Any] = {
+        Format.SKOPS: _load_skops,
+        Format.JOBLIB: _load_joblib,
+        Format.PICKLE: _load_pickle,
+    }[known]
+    WATCH.tried = None
+    try:
+        with WATCH.over(path), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            loaded = loader(path)
+    except MemoryError:
+        raise ModelRefused(f"`{filename}` needs more memory than it may use") from None
+    except BaseException as error:
+        raise _refusal(error, path, filename) from error
+    if WATCH.tried:
+        raise ModelRefused(f"`{filename}` tried to {WATCH.tried} while it was opened")
+    _check_release(caught, filename)
+    return loaded
+
+
+def _load_pickle(path: Path) -> Any:
+    import pickle
+
+    with path.open("rb") as file:
+        return pickle.load(file)  # noqa: S301 - this is the sandboxed child
+
+
+def _load_joblib(path: Path) -> Any:
+    import joblib
+
+    return joblib.load(path)
+
+
+def _load_skops(path: Path) -> Any:
+    from skops.io import get_untrusted_types, load
+
+    return load(path, trusted=get_untrusted_types(file=path))
+
+
+def _refusal(error: BaseException, path: Path, filename: str) -> ModelRefused:
+    if WATCH.tried:
+        return ModelRefused(f"`{filename}` tried to {WATCH.tried} while it was opened")
+    if isinstance(error, PermissionError):
+        return ModelRefused(
+            f"`{filename}` tried to do what a model's file may not (start a program, open a network connection, reach other files)"
+        )
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return ModelRefused(
+            f"`{filename}` needs the Python module `{error.name}`, which is not installed here; save the model without it, "
+            "or have the operator install it",
+            module=error.name,
+        )
+    said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    release = written_by(path)
+    if release and release != here():
+        return ModelRefused(_releases(filename, release) + f" ({said})", written_by=release, installed=here())
+    if isinstance(error, AttributeError | ImportError):
+        return ModelRefused(
+            f"`{filename}` names something that is not here ({said}); functions and classes of a notebook or script do not "
+            "travel in a pickle: put them into an installed package, or save the model without them"
+        )
+    if isinstance(error, ImportError | ValueError) and "lz4" in str(error).lower():
+        return ModelRefused(
+            f"`{filename}` is lz4-compressed, and the Python module `lz4` is not installed here; save it with compress=3"
+        )
+    return ModelRefused(f"`{filename}` cannot be opened, it is cut off or broken ({said})")
+
+
+def here() -> str:
+    """Return the installed release of scikit-learn."""
+    return importlib.metadata.version("scikit-learn")
+
+
+def _releases(filename: str, release: str) -> str:
+    return (
+        f"`{filename}` was written by scikit-learn {release}, and {here()} is installed here, which cannot read it reliably; "
+        f"convert it to ONNX with scikit-learn {release} (skl2onnx), or fit and save it again with {here()}"
+    )
+
+
+def _check_release(caught: list[warnings.WarningMessage], filename: str) -> None:
+    for warning in caught:
+        if type(warning.message).__name__ == "InconsistentVersionWarning":
+            release = str(getattr(warning.message, "original_sklearn_version", "another release"))[:32]
+            raise ModelRefused(_releases(filename, release), written_by=release, installed=here())
+
+
+def written_by(path: Path) -> str | None:
+    """Return the release of scikit-learn that the file says it was written by, without running anything in it."""
+    try:
+        with path.open("rb") as file, _plain(file) as plain:
+            return named_release(plain.read(_RELEASE_SEARCH_BYTES))
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError):
+        return None
+
+
+def _plain(file: IO[bytes]) -> IO[bytes]:
+    head = file.read(16)
+    file.seek(0)
+    kind = next((name for magic, name in COMPRESSIONS if head.startswith(magic)), "")
+    if kind == "gzip":
+        return gzip.GzipFile(fileobj=file)
+    if kind == "bz2":
+        return bz2.BZ2File(file)
+    if kind in ("xz", "lzma"):
+        return lzma.LZMAFile(file)
+    if kind == "zlib":
+        import io
+
+        return io.BytesIO(zlib.decompressobj().decompress(file.read(), _RELEASE_SEARCH_BYTES))
+    return file

@@ -1,0 +1,218 @@
+"""What happens to an uploaded estimator in its first sandboxed child: opened, joined, described, tried, converted.
+
+The functions here are targets of `sandbox.run`. The file may have taken over this process: all that comes out is
+checked by the parent, and the graph is audited and tried again in a second, clean child.
+"""
+
+import importlib.metadata
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from modelyard.core.errors import InvalidInput, ModelFailed, ModelRefused
+from modelyard.core.signature import Column, Output, Role, Signature
+from modelyard.core.tensors import Answer, Batch
+from modelyard.runtimes import conversion, parity
+from modelyard.runtimes.estimators import describe, facts_of
+from modelyard.runtimes.formats import Format, globals_named
+from modelyard.runtimes.frames import batch_arrays, encode
+from modelyard.runtimes.inference import Table, column_names, columns_of, outputs_of, read_sample, signature_of
+from modelyard.runtimes.loading import load_estimator
+from modelyard.runtimes.pipeline import join
+from modelyard.runtimes.sklearn import PREDICTION, PROBABILITIES, SklearnRuntime
+
+GRAPH, JOINED, ROWS, EXPECTED = "model.onnx", "joined.pkl", "rows.frame", "expected.frame"
+"""The only files that the parent looks for in the scratch folder."""
+
+_SAMPLE_PARITY_ROWS = 10_000
+_SHOWN_ROWS = 8
+_PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "joblib", "skl2onnx", "onnx", "onnxruntime", "skops")
+_KNOWN_MODULES = (
+    "sklearn",
+    "numpy",
+    "scipy",
+    "pandas",
+    "joblib",
+    "builtins",
+    "collections",
+    "copyreg",
+    "_codecs",
+    "functools",
+    "__builtin__",
+)
+
+
+def open_estimator(
+    files: list[list[str]],
+    sample: list[str] | None,
+    signature: dict[str, Any] | None,
+    scratch: str,
+    convert: bool = True,
+) -> dict[str, Any]:
+    """Open `files` ([client's name, path, format] each), leave `GRAPH`, `JOINED`, `ROWS` and `EXPECTED` in `scratch`
+    where there is something to leave, and return what is known, as JSON values."""
+    parts = [(name, load_estimator(Path(path), Format(kind), name)) for name, path, kind in files]
+    estimator = join(parts)
+    table = None if sample is None else read_sample(sample[0], Path(sample[1]))
+    given = None if signature is None else msgspec.convert(signature, Signature)
+    batch, found = describe_io(estimator, table, given)
+    batch, answer = _answered(SklearnRuntime(estimator, found), batch)
+    folder = Path(scratch)
+    _leave(folder / ROWS, *batch_arrays(batch))
+    _leave(folder / EXPECTED, {}, answer)
+    if len(parts) > 1:
+        (folder / JOINED).write_bytes(pickle.dumps(estimator, protocol=5))
+    reason = _convert(estimator, found, folder) if convert else "not asked for"
+    return {
+        "signature": msgspec.to_builtins(found),
+        "sample": parity.as_rows(batch, found, _SHOWN_ROWS),
+        "rows": batch.n_rows,
+        "estimator": " ".join(repr(estimator).split())[:2000],
+        "steps": describe(estimator)[:100],
+        "packages": _packages(),
+        "warnings": _advice(files),
+        "unconverted": reason,
+    }
+
+
+def describe_io(estimator: Any, sample: Table | None, given: Signature | None) -> tuple[Batch, Signature]:
+    """Return rows to try and the signature, from the estimator, the sample and what the client declared.
+
+    Raises:
+        InvalidInput: the sample or the declared signature does not fit the estimator.
+        ModelRefused: it answers no row.
+    """
+    if given is not None:
+        sample = _renamed(sample, given)
+    names = column_names(estimator, sample) if given is None else _declared_names(estimator, given)
+    facts = facts_of(estimator, names)
+    columns = given.columns if given is not None else columns_of(names, facts, sample)
+    made = parity.rows_for(columns, facts)
+    if sample is not None:
+        made = {column.name: _under(column, sample[column.name], made[column.name]) for column in columns}
+    draft = Signature(columns, (Output(PREDICTION, columns[0].type, (), Role.PREDICTION),))
+    batch = parity.batch_of(made, draft)
+    outputs = _outputs(estimator, draft, batch)
+    return batch, signature_of(columns, outputs)
+
+
+def _declared_names(estimator: Any, given: Signature) -> list[str]:
+    fitted = getattr(estimator, "feature_names_in_", None)
+    names = list(given.names)
+    if fitted is not None and names != [str(name) for name in fitted]:
+        raise InvalidInput(
+            f"the signature names the columns {names[:20]}, the model was fitted with {[str(name) for name in fitted][:20]}"
+        )
+    width = getattr(estimator, "n_features_in_", len(names))
+    if width != len(names) and not given.columns[0].shape:
+        raise InvalidInput(f"the signature has {len(names)} columns, the model takes {width}")
+    return names
+
+
+def _renamed(sample: Table | None, given: Signature) -> Table | None:
+    if sample is None or all(name in sample for name in given.names):
+        return sample
+    if len(sample) != len(given.names):
+        raise InvalidInput(f"the sample has {len(sample)} columns, the signature {len(given.names)}")
+    return dict(zip(given.names, sample.values(), strict=True))
+
+
+def _under(column: Column, seen: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """Put the sample's values above the made ones."""
+    try:
+        return np.concatenate([seen[:_SAMPLE_PARITY_ROWS].astype(column.dtype), made])
+    except (TypeError, ValueError):
+        raise InvalidInput(f"column `{column.name}` of the sample does not hold {column.type} values") from None
+
+
+def _outputs(estimator: Any, draft: Signature, batch: Batch) -> tuple[Output, ...]:
+    """Call the estimator on a few rows to see what it gives."""
+    rows = SklearnRuntime(estimator, draft)._rows(parity.take(batch, slice(0, 4)))
+    try:
+        answer: dict[str, np.ndarray] = {PREDICTION: np.asarray(estimator.predict(rows))}
+    except Exception as error:
+        raise ModelRefused(
+            f"the model answers no row of its signature ({type(error).__name__}: {' '.join(str(error).split())[:300]}); "
+            "send a sample of its input along"
+        ) from error
+    try:
+        probabilities = estimator.predict_proba(rows) if hasattr(estimator, "predict_proba") else None
+    except Exception:  # noqa: BLE001 - many have the method and refuse to answer
+        probabilities = None
+    if isinstance(probabilities, np.ndarray) and probabilities.ndim == 2:
+        answer[PROBABILITIES] = probabilities
+    classes = getattr(estimator, "classes_", None)
+    plain = classes.tolist() if isinstance(classes, np.ndarray) and classes.ndim == 1 else None
+    return outputs_of(answer, plain)
+
+
+def _answered(runtime: SklearnRuntime, batch: Batch) -> tuple[Batch, Answer]:
+    """Return the rows that the estimator answers, with its answers.
+
+    Raises:
+        ModelRefused: when it answers none.
+    """
+    try:
+        return batch, runtime.predict(batch)
+    except ModelFailed as failure:
+        first = failure
+    kept = [
+        index
+        for index in range(min(batch.n_rows, 200))
+        if _answers(runtime, parity.take(batch, slice(index, index + 1)))
+    ]
+    if not kept:
+        raise ModelRefused(f"the model answers no row of its signature: {first.message}")
+    batch = parity.take(batch, np.array(kept))
+    return batch, runtime.predict(batch)
+
+
+def _answers(runtime: SklearnRuntime, row: Batch) -> bool:
+    try:
+        runtime.predict(row)
+    except ModelFailed:
+        return False
+    return True
+
+
+def _convert(estimator: Any, signature: Signature, folder: Path) -> str | None:
+    """Leave the graph, or return why there is none."""
+    try:
+        graph = conversion.convert(estimator, signature)
+    except conversion.NotConvertible as error:
+        return str(error)
+    (folder / GRAPH).write_bytes(graph)
+    return None
+
+
+def _leave(path: Path, header: dict[str, Any], arrays: Any) -> None:
+    with path.open("wb") as file:
+        for piece in encode(header, arrays):
+            file.write(piece)
+
+
+def _packages() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _advice(files: Sequence[Sequence[str]]) -> list[str]:
+    """Name what else than estimators a pickle would import: advice to people, no gate."""
+    strange: dict[str, None] = {}
+    for name, path, kind in files:
+        if Format(kind) is Format.SKOPS:
+            continue
+        with Path(path).open("rb") as file:
+            for module, attribute in globals_named(file):
+                if module.split(".")[0] not in _KNOWN_MODULES:
+                    strange[f"`{name}` uses {module}.{attribute}"[:200]] = None
+    return list(strange)[:20]

@@ -1,0 +1,53 @@
+"""What happens to an ONNX graph in a clean sandboxed child: audited, described, run. Targets of `sandbox.run`."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from modelyard.core.errors import ModelFailed, ModelRefused
+from modelyard.core.signature import Signature
+from modelyard.core.tensors import Batch
+from modelyard.runtimes import parity
+from modelyard.runtimes.audit import audit
+from modelyard.runtimes.frames import PREFIX, decode, read_batch
+from modelyard.runtimes.onnx import OnnxRuntime, open_session
+
+MANY_ROWS = 10_000
+"""A graph is run with as many rows as a request may have by default: what grows faster than they do shows here."""
+
+
+def try_graph(graph: str, rows: str, expected: str, signature: dict[str, Any]) -> dict[str, Any]:
+    """Audit a converted graph, run it, and compare with the estimator's answers."""
+    data = Path(graph).read_bytes()
+    found = audit(data, "the converted graph")
+    runtime = OnnxRuntime(open_session(Path(graph)), msgspec.convert(signature, Signature))
+    batch = read_batch(*_frame(Path(rows)))
+    try:
+        given = runtime.predict(batch)
+    except ModelFailed as error:
+        comparison = parity.Comparison(batch.n_rows, failure=error.message)
+    else:
+        comparison = parity.compare(_frame(Path(expected))[1], given, batch.n_rows)
+    seconds = _many(runtime, batch) if comparison.agrees else 0.0
+    return {"audit": msgspec.to_builtins(found), "comparison": msgspec.to_builtins(comparison), "many_seconds": seconds}
+
+
+def _frame(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    data = memoryview(path.read_bytes())
+    header_size, _ = PREFIX.unpack(data[: PREFIX.size])
+    start = PREFIX.size + header_size
+    return decode(bytes(data[PREFIX.size : start]), data[start:])
+
+
+def _many(runtime: OnnxRuntime, batch: Batch) -> float:
+    """Run as many rows as a request may have; return the seconds."""
+    many = parity.take(batch, np.arange(MANY_ROWS) % batch.n_rows)
+    started = time.monotonic()
+    try:
+        runtime.predict(many)
+    except ModelFailed as error:
+        raise ModelRefused(f"the graph does not answer {MANY_ROWS} rows at once: {error.message}") from error
+    return time.monotonic() - started

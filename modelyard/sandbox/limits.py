@@ -1,0 +1,42 @@
+"""How much a sandboxed child may use."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from modelyard.core.settings import MIB, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one child; past any of them it is killed.
+
+    Attributes:
+        seconds: wall time of a run; of one call, for a child that stays.
+        memory_bytes: resident memory.
+        scratch_bytes: on disk, all files of the scratch folder together.
+        scratch_files: entries of the scratch folder, at any depth.
+        result_bytes: of the answer.
+        threads: that numeric libraries use at once.
+        unsafe_without_sandbox: run although a layer of the sandbox is missing.
+    """
+
+    seconds: float = 120.0
+    memory_bytes: int = 2048 * MIB
+    scratch_bytes: int = 2048 * MIB
+    scratch_files: int = 256
+    result_bytes: int = 8 * MIB
+    threads: int = 1
+    unsafe_without_sandbox: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the bounds in which an uploaded model is examined."""
+        return cls(
+            seconds=settings.register_timeout_seconds,
+            memory_bytes=settings.sandbox_memory_bytes,
+            unsafe_without_sandbox=settings.unsafe_without_sandbox,
+        )
+
+    def within(self, seconds: float) -> "Limits":
+        """Return the same bounds with at most `seconds` of wall time."""
+        return replace(self, seconds=max(0.1, min(self.seconds, seconds)))

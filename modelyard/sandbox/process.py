@@ -1,0 +1,196 @@
+"""A sandboxed child as its parent holds it: started, watched, and always ended."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from modelyard.core.errors import ModelRefused, Unavailable
+from modelyard.core.settings import MIB
+from modelyard.sandbox import layers
+from modelyard.sandbox.limits import Limits
+
+_CHILD = Path(__file__).resolve().with_name("child.py")
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+_PIPE_BYTES = 1 * MIB
+_F_SETPIPE_SZ = 1031
+
+_spawners: dict[int, ThreadPoolExecutor] = {}
+_spawners_lock = threading.Lock()
+
+
+def _spawner() -> ThreadPoolExecutor:
+    """Return this process's one thread that starts children: they die with the thread that started them."""
+    with _spawners_lock:
+        pid = os.getpid()
+        if pid not in _spawners:
+            _spawners.clear()
+            _spawners[pid] = ThreadPoolExecutor(1, thread_name_prefix="sandbox-spawner")
+        return _spawners[pid]
+
+
+def _environment(scratch: Path, threads: int) -> dict[str, str]:
+    """Return all that the child sees of an environment."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    folder = str(scratch)
+    return {
+        "HOME": folder,
+        "TMPDIR": folder,
+        "LANG": "C.UTF-8",
+        "PATH": "/nonexistent",
+        "JOBLIB_MULTIPROCESSING": "0",
+        "LOKY_MAX_CPU_COUNT": str(threads),
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+        "PYTHONHASHSEED": "0",
+        **dict.fromkeys(names, str(threads)),
+    }
+
+
+class SandboxProcess:
+    """One child. `answers` is the reading end of its pipe, `orders` the writing end of its standard input.
+
+    Raises (when made):
+        Misconfigured: where the sandbox is not whole.
+        Unavailable: when no process can be started.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        arguments: Mapping[str, Any],
+        *,
+        read: Sequence[Path],
+        scratch: Path,
+        limits: Limits,
+        preload: Sequence[str] = (),
+        lasting: bool = False,
+    ) -> None:
+        layers.require(limits)
+        self._limits = limits
+        self._scratch = scratch.resolve()
+        self.answers, theirs = os.pipe()
+        job = {
+            "root": str(layers.PACKAGE.parent),
+            "target": target,
+            "arguments": dict(arguments),
+            "read": [str(path.resolve()) for path in read],
+            "scratch": str(self._scratch),
+            "limits": asdict(limits),
+            "preload": list(preload),
+            "lasting": lasting,
+            "seccomp": not any(name.startswith("seccomp") for name in layers.missing()),
+            "parent": os.getpid(),
+            "answer_fd": theirs,
+        }
+        try:
+            self._process = _spawner().submit(self._spawn, theirs).result()
+        except OSError as error:
+            os.close(self.answers)
+            raise Unavailable("a sandboxed child could not be started; try again later") from error
+        finally:
+            os.close(theirs)
+        assert self._process.stdin is not None  # noqa: S101
+        self.orders = self._process.stdin.fileno()
+        os.set_blocking(self.answers, False)
+        text = json.dumps(job).encode()
+        try:
+            self._process.stdin.write(b"%08d" % len(text) + text)
+        except BrokenPipeError:
+            pass  # its end shows when the answer is awaited
+
+    def _spawn(self, theirs: int) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "-I", "-B", "-X", "utf8", str(_CHILD)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=_environment(self._scratch, self._limits.threads),
+            cwd=self._scratch,
+            pass_fds=(theirs,),
+            start_new_session=True,
+            bufsize=0,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def ended(self) -> int | None:
+        """Return the exit status (negative: the signal) once it has ended."""
+        return self._process.poll()
+
+    def excess(self) -> str | None:
+        """Return what it uses too much of, for a person, None when all is within bounds."""
+        if self.resident_bytes() > self._limits.memory_bytes:
+            return f"needed more than {self._limits.memory_bytes // MIB} MiB of memory"
+        bytes_, entries = usage(self._scratch, self._limits.scratch_files)
+        if bytes_ > self._limits.scratch_bytes:
+            return f"wrote more than {self._limits.scratch_bytes // MIB} MiB to disk"
+        if entries > self._limits.scratch_files:
+            return f"made more than {self._limits.scratch_files} files"
+        return None
+
+    def resident_bytes(self) -> int:
+        """Return its resident memory; 0 when it has ended, or where there is no /proc."""
+        try:
+            return int(Path(f"/proc/{self.pid}/statm").read_text("ascii").split()[1]) * _PAGE
+        except (OSError, IndexError, ValueError):
+            return 0
+
+    def end(self) -> int:
+        """Kill it, reap it and close every descriptor; return its exit status."""
+        if self._process.poll() is None:
+            try:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                self._process.kill()
+        status = self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        if self.answers >= 0:
+            os.close(self.answers)
+            self.answers = -1
+        return status
+
+
+def usage(folder: Path, most_entries: int) -> tuple[int, int]:
+    """Return bytes on disk and number of entries beneath `folder`, following no link; stops past `most_entries`."""
+    total = entries = 0
+    pending = [folder]
+    while pending and entries <= most_entries:
+        try:
+            with os.scandir(pending.pop()) as found:
+                for entry in found:
+                    entries += 1
+                    status = entry.stat(follow_symlinks=False)
+                    total += status.st_blocks * 512
+                    if stat.S_ISDIR(status.st_mode):
+                        pending.append(Path(entry.path))
+                    if entries > most_entries:
+                        break
+        except OSError:
+            continue
+    return total, entries
+
+
+def deadline_after(seconds: float) -> float:
+    """Return the monotonic time `seconds` from now."""
+    return time.monotonic() + seconds
+
+
+def ended_badly(status: int) -> ModelRefused:
+    """Say how a child ended that gave no answer."""
+    if status == -signal.SIGXCPU or status == -signal.SIGKILL:
+        return ModelRefused("the file was stopped: it used up the processor time or memory that it may use")
+    if status < 0:
+        return ModelRefused(f"the file crashed the process that opened it (signal {-status})")
+    return ModelRefused("the file ended the process that opened it before there was an answer")

@@ -1,0 +1,129 @@
+"""Running one function in a sandboxed child: the one place where model code that we did not write is opened."""
+
+import json
+import os
+import select
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from modelyard.core.errors import InvalidInput, ModelRefused, ModelyardError, TooLarge, UnsupportedFormat
+from modelyard.sandbox.limits import Limits
+from modelyard.sandbox.process import SandboxProcess, deadline_after, ended_badly
+
+_TICK_SECONDS = 0.02
+_SCRATCH_TICK_SECONDS = 0.1
+_MESSAGE_CHARACTERS = 2000
+_MAX_DEPTH = 32
+
+_ERRORS: dict[str, type[ModelyardError]] = {
+    error.code: error for error in (ModelRefused, InvalidInput, TooLarge, UnsupportedFormat)
+}
+"""What a child may say; whatever else it says is a refusal."""
+
+
+def run(
+    target: str,
+    arguments: dict[str, Any],
+    *,
+    read: Sequence[Path],
+    scratch: Path,
+    limits: Limits,
+    preload: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Call `target` ("module:function") with JSON `arguments` in a locked-down child; return its JSON object.
+
+    The child reads the interpreter, the installed packages and `read`, writes `scratch` (its working, home and
+    temporary folder) and nothing else. `preload` modules are imported before its system calls are locked. The
+    answer is untrusted: check every value of it.
+
+    Raises:
+        ModelRefused: it asked for what it may not do, used too much, crashed, or said so.
+        InvalidInput, TooLarge, UnsupportedFormat: it said so.
+        Misconfigured: the sandbox is not whole on this machine.
+        Unavailable: no child could be started.
+    """
+    child = SandboxProcess(target, arguments, read=read, scratch=scratch, limits=limits, preload=preload)
+    try:
+        data = _await_answer(child, limits)
+    finally:
+        status = child.end()
+    if not data:
+        raise ended_badly(status)
+    return _parse(data)
+
+
+def _await_answer(child: SandboxProcess, limits: Limits) -> bytes:
+    deadline = deadline_after(limits.seconds)
+    received = bytearray()
+    looked_at_scratch = 0.0
+    while True:
+        now = time.monotonic()
+        if now > deadline:
+            raise ModelRefused(f"opening the file took longer than {limits.seconds:g} s")
+        readable, _, _ = select.select([child.answers], [], [], _TICK_SECONDS)
+        if readable:
+            part = os.read(child.answers, 1 << 16)
+            if not part:
+                _check(child)
+                return bytes(received)
+            received += part
+            if len(received) > limits.result_bytes:
+                raise ModelRefused(f"the file answered with more than {limits.result_bytes} bytes")
+        if child.resident_bytes() > limits.memory_bytes or now - looked_at_scratch > _SCRATCH_TICK_SECONDS:
+            looked_at_scratch = now
+            _check(child)
+
+
+def _check(child: SandboxProcess) -> None:
+    excess = child.excess()
+    if excess:
+        raise ModelRefused(f"the file {excess}")
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(data)
+        bounded(answer)
+    except (ValueError, RecursionError):
+        raise ModelRefused("the file garbled the answer of the process that opened it") from None
+    if not isinstance(answer, dict):
+        raise ModelRefused("the file garbled the answer of the process that opened it")
+    if isinstance(answer.get("error"), dict):
+        raise _error(answer["error"])
+    if answer.get("failed") == "memory":
+        raise ModelRefused("opening the file needed more memory than it may use")
+    if answer.get("failed") == "exception":
+        raise ModelRefused(f"opening the file failed: {_plain(answer.get('message'))}")
+    result = answer.get("result")
+    if not isinstance(result, dict):
+        raise ModelRefused("the file garbled the answer of the process that opened it")
+    return result
+
+
+def _error(said: dict[str, Any]) -> ModelyardError:
+    kind = _ERRORS.get(str(said.get("code")), ModelRefused)
+    return kind(_plain(said.get("message")))
+
+
+def _plain(text: object) -> str:
+    """Return the text without control characters and bounded, for it is a stranger's."""
+    shown = "".join(character if character.isprintable() else " " for character in str(text))
+    return shown[:_MESSAGE_CHARACTERS]
+
+
+def bounded(value: Any, depth: int = _MAX_DEPTH) -> None:
+    """Check that a JSON value is nested at most `depth` deep and holds finite numbers only where JSON has them.
+
+    Raises:
+        ValueError: when it is not.
+    """
+    if depth == 0:
+        raise ValueError("nested too deep")
+    if isinstance(value, dict):
+        for item in value.values():
+            bounded(item, depth - 1)
+    elif isinstance(value, list):
+        for item in value:
+            bounded(item, depth - 1)

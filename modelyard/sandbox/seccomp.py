@@ -1,0 +1,105 @@
+"""The system calls that a sandboxed child may make: an allow-list, so that what a later kernel adds is denied.
+
+What is not named fails with EPERM: sockets, starting programs and processes, signals to others, changing owners,
+modes and times of files, shared memory, keys, mounts, tracing, io_uring, userfaultfd, namespaces and the rest.
+"""
+
+import ctypes.util
+import errno
+import os
+import sys
+
+_CLONE_THREAD = 0x00010000
+_O_TMPFILE = 0o20000000  # without O_DIRECTORY: a file that no folder shows would escape the parent's watch
+
+_FILES = """
+read readv pread64 preadv preadv2 write writev pwrite64 pwritev pwritev2 lseek _llseek close close_range dup dup2 dup3
+flock fsync fdatasync ftruncate ftruncate64 fallocate fadvise64 getdents getdents64 stat fstat lstat stat64 fstat64
+lstat64 newfstatat fstatat64 statx statfs fstatfs statfs64 fstatfs64 access faccessat faccessat2 readlink readlinkat
+getcwd chdir fchdir mkdir mkdirat umask pipe pipe2 poll ppoll ppoll_time64 select _newselect pselect6 pselect6_time64
+epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd eventfd2 sendfile copy_file_range creat
+"""
+_MEMORY = "mmap mmap2 munmap mremap mprotect madvise brk mincore msync membarrier"
+_TIME = """
+clock_gettime clock_gettime64 clock_getres clock_getres_time64 clock_nanosleep clock_nanosleep_time64 nanosleep
+gettimeofday time times getrandom
+"""
+_SELF = """
+getpid gettid getppid getuid geteuid getgid getegid getuid32 geteuid32 getgid32 getegid32 getgroups getresuid getresgid
+getpgrp getpgid getsid uname sysinfo getrusage getcpu arch_prctl set_thread_area set_tid_address set_robust_list rseq
+futex futex_time64 futex_waitv futex_wake futex_wait futex_requeue sched_yield sched_getaffinity sched_getparam
+sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority exit exit_group wait4 waitid capget
+getrlimit ugetrlimit rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack
+restart_syscall
+"""
+ALLOWED = tuple(f"{_FILES} {_MEMORY} {_TIME} {_SELF}".split())
+
+_ABSENT = ("clone3", "openat2", "io_uring_setup", "memfd_create", "pidfd_open", "userfaultfd")
+"""These say that the kernel does not know them, so that the C library falls back to calls whose flags can be seen."""
+
+_FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032)  # not F_SETOWN, F_SETSIG: signals to another process
+_IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
+_PRCTL = (15, 16, 23, 39, 0x53564D41)  # names, reading the bounding set and no_new_privs, naming of memory
+
+
+def missing() -> str | None:
+    """Tell why the filter cannot be had here, None when it can."""
+    if sys.platform != "linux":
+        return "it is a part of Linux"
+    if ctypes.util.find_library("seccomp") is None:
+        return "the library libseccomp.so.2 is not installed"
+    try:
+        import pyseccomp  # noqa: F401
+    except (ImportError, OSError, RuntimeError) as error:
+        return f"the package pyseccomp cannot be used: {error}"
+    try:
+        with open("/proc/sys/kernel/seccomp/actions_avail", encoding="ascii") as actions:  # noqa: PTH123
+            return None if "errno" in actions.read() else "the kernel offers no filter that answers with an error"
+    except OSError:
+        return "the kernel was built without it"
+
+
+def prepare() -> None:
+    """Load the library: finding it starts a program, which cannot be done later."""
+    import pyseccomp  # noqa: F401
+
+
+def restrict() -> None:
+    """Bind every thread of this process, for good.
+
+    Raises:
+        OSError: when the kernel refuses.
+    """
+    import pyseccomp as sc
+
+    pid = os.getpid()
+    rules = sc.SyscallFilter(sc.ERRNO(errno.EPERM))
+    rules.set_attr(sc.Attr.CTL_TSYNC, 1)
+    rules.set_attr(sc.Attr.CTL_OPTIMIZE, 2)
+
+    def allow(name: str, *arguments: object) -> None:
+        # A call that this architecture does not have needs no rule.
+        if sc.resolve_syscall(sc.Arch.NATIVE, name) != -1:
+            rules.add_rule(sc.ALLOW, name, *arguments)
+
+    for name in ALLOWED:
+        allow(name)
+    for name in _ABSENT:
+        if sc.resolve_syscall(sc.Arch.NATIVE, name) != -1:
+            rules.add_rule(sc.ERRNO(errno.ENOSYS), name)
+    allow("clone", sc.Arg(0, sc.MASKED_EQ, _CLONE_THREAD, _CLONE_THREAD))
+    allow("open", sc.Arg(1, sc.MASKED_EQ, _O_TMPFILE, 0))
+    allow("openat", sc.Arg(2, sc.MASKED_EQ, _O_TMPFILE, 0))
+    for name in ("kill", "tgkill"):
+        allow(name, sc.Arg(0, sc.EQ, pid))
+    for own in (0, pid):
+        allow("prlimit64", sc.Arg(0, sc.EQ, own))
+    for name, position, values in (
+        ("fcntl", 1, _FCNTL),
+        ("fcntl64", 1, _FCNTL),
+        ("ioctl", 1, _IOCTL),
+        ("prctl", 0, _PRCTL),
+    ):
+        for value in values:
+            allow(name, sc.Arg(position, sc.EQ, value))
+    rules.load()
