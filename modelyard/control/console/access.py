@@ -1,0 +1,83 @@
+"""Who may see a page: signed in, a member of the tenant in the address, with the scope that the page needs."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, cast
+
+from django.contrib.auth.models import User
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django_htmx.http import HttpResponseClientRedirect
+
+from modelyard.control.console import toasts
+from modelyard.control.console.rendering import fault, is_htmx
+from modelyard.control.tenancy import services as tenancy
+from modelyard.control.tenancy.services import Actor
+from modelyard.core.errors import Forbidden, InvalidInput, ModelyardError, NotFound
+
+View = Callable[..., HttpResponseBase]
+
+
+def page(scope: str, *methods: str) -> Callable[[View], View]:
+    """Guard a view of a tenant's page: it is called with the request, the actor, and what else the address holds.
+
+    A stranger's tenant looks as if it were not there. Without the scope it is a 403 page. What a POST raises is
+    shown as a toast on the page that it came from, since nothing was changed.
+    """
+    allowed = methods or ("GET",)
+
+    def guard(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, tenant: str, **place: Any) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return ask_to_sign_in(request)
+            if request.method not in (*allowed, "HEAD" if "GET" in allowed else ""):
+                return HttpResponseNotAllowed(allowed)
+            try:
+                actor = tenancy.actor_for(cast(User, request.user), tenant)
+                tenancy.require(actor, scope)
+                return view(request, actor, **place)
+            except (NotFound, InvalidInput) as error:
+                if isinstance(error, NotFound) or request.method != "POST":
+                    raise Http404(error.message) from error
+                return shown(request, tenant, place, error)
+            except Forbidden as error:
+                return fault(request, 403, error.message)
+            except ModelyardError as error:
+                if request.method != "POST":
+                    raise
+                return shown(request, tenant, place, error)
+
+        return guarded
+
+    return guard
+
+
+def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Send to the sign-in page; htmx cannot follow that by itself, so it is told to load the page anew."""
+    if is_htmx(request):
+        return HttpResponseClientRedirect(reverse("console:sign-in"))
+    return redirect_to_login(request.get_full_path() if request.method == "GET" else reverse("console:home"))
+
+
+def shown(request: HttpRequest, tenant: str, place: Mapping[str, Any], error: ModelyardError) -> HttpResponse:
+    """Say what was refused, on the page of the thing that it was about."""
+    toasts.say(request, error.message, kind="bad")
+    return go(request, page_of(tenant, place))
+
+
+def page_of(tenant: str, place: Mapping[str, Any]) -> str:
+    """Return the address of the version, model or list that `place` (arguments of an address) names."""
+    if "number" in place:
+        return reverse("console:version", kwargs={"tenant": tenant, "name": place["name"], "number": place["number"]})
+    if "name" in place:
+        return reverse("console:model", kwargs={"tenant": tenant, "name": place["name"]})
+    return reverse("console:models", kwargs={"tenant": tenant})
+
+
+def go(request: HttpRequest, address: str) -> HttpResponse:
+    """Lead on to `address` after a POST, for a browser and for htmx alike."""
+    return HttpResponseClientRedirect(address) if is_htmx(request) else redirect(address)

@@ -1,0 +1,175 @@
+"""What the pages show, read in few queries however long a list is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Max, Q, QuerySet
+
+from modelyard.control.deployments.models import Arm, PlanRecord
+from modelyard.control.registry.models import Model, Version
+from modelyard.control.tenancy.models import Tenant
+from modelyard.core.errors import NotFound
+from modelyard.core.plan import Plan
+from modelyard.core.signature import Signature
+
+PAGE_SIZE = 25
+MAX_NUMBER = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A version that answers (or, with no weight, only watches)."""
+
+    number: int
+    weight: float | None
+
+    @property
+    def share(self) -> float:
+        """Return the weight in percent."""
+        return 100 * (self.weight or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLine:
+    """A model as the list shows it."""
+
+    model: Model
+    versions: int
+    checking: int
+    arms: list[Served]
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """A plan of the past, or the one in force."""
+
+    record: PlanRecord
+    arms: list[Served]
+    in_force: bool
+
+
+def page_of(items: Any, wanted: str | None, size: int = PAGE_SIZE) -> Page:
+    """Return the page that `wanted` names; nonsense gives the first or the last."""
+    return Paginator(items, size).get_page(wanted)
+
+
+def find_model(tenant: Tenant, name: str) -> Model:
+    """Return the tenant's model.
+
+    Raises:
+        NotFound: when there is none by that name.
+    """
+    found = None
+    if "\x00" not in name:
+        found = Model.objects.of(tenant).filter(name=name).select_related("owner", "tenant").first()
+    if found is None:
+        raise NotFound(f"no model {name!r}")
+    return found
+
+
+def find_version(tenant: Tenant, name: str, number: int) -> Version:
+    """Return the tenant's version.
+
+    Raises:
+        NotFound: when there is none by that number.
+    """
+    model = find_model(tenant, name)
+    found = None
+    if number <= MAX_NUMBER:
+        found = model.versions.filter(number=number).select_related("parent__model", "job", "serving").first()
+    if found is None:
+        raise NotFound(f"no version {number} of {name!r}")
+    found.model = model
+    return found
+
+
+def models(tenant: Tenant, search: str) -> QuerySet[Model]:
+    """Return the tenant's models whose name, problem or owner holds `search`."""
+    rows = Model.objects.of(tenant).select_related("owner")
+    search = search.replace("\x00", "").strip()
+    if search:
+        rows = rows.filter(
+            Q(name__icontains=search) | Q(problem__icontains=search) | Q(owner__username__icontains=search)
+        )
+    return rows.order_by("name")
+
+
+def lines(page: Page) -> list[ModelLine]:
+    """Return what the list shows of each model of a page."""
+    found: list[Model] = list(page.object_list)
+    keys = [model.pk for model in found]
+    counted = {
+        row["model"]: row
+        for row in Version.objects.filter(model__in=keys)
+        .values("model")
+        .annotate(total=Count("pk"), checking=Count("pk", filter=Q(state="checking")), newest=Max("created_at"))
+        .order_by()
+    }
+    planned = dict(
+        PlanRecord.objects.filter(deployment__model__in=keys)
+        .values_list("deployment__model")
+        .annotate(Max("at"))
+        .order_by()
+    )
+    arms: dict[int, list[Served]] = {}
+    for arm in Arm.objects.filter(deployment__model__in=keys).select_related("version", "deployment"):
+        arms.setdefault(arm.deployment.model_id, []).append(Served(arm.version.number, arm.weight))
+    shown = []
+    for model in found:
+        row: dict[str, Any] = counted.get(model.pk, {})
+        times = [model.created_at, row.get("newest"), planned.get(model.pk)]
+        shown.append(
+            ModelLine(
+                model=model,
+                versions=row.get("total", 0),
+                checking=row.get("checking", 0),
+                arms=sort_arms(arms.get(model.pk, [])),
+                changed_at=max(time for time in times if time),
+            )
+        )
+    return shown
+
+
+def sort_arms(arms: list[Served]) -> list[Served]:
+    """Put the version that answers most first, and shadows last."""
+    return sorted(arms, key=lambda arm: (arm.weight is None, -(arm.weight or 0), arm.number))
+
+
+def arms_of(model: Model) -> list[Served]:
+    """Return what serves now."""
+    rows = Arm.objects.filter(deployment__model=model).select_related("version")
+    return sort_arms([Served(arm.version.number, arm.weight) for arm in rows])
+
+
+def history(model: Model) -> QuerySet[PlanRecord]:
+    """Return the model's plans, newest first."""
+    return PlanRecord.objects.filter(deployment__model=model).order_by("-number")
+
+
+def history_lines(records: list[PlanRecord], newest: int | None) -> list[HistoryLine]:
+    """Return what the page shows of each plan; `newest` is the number of the one in force."""
+    shown = []
+    for record in records:
+        plan = msgspec.convert(record.plan, Plan)
+        arms = [Served(arm.version, arm.weight) for arm in plan.arms]
+        arms += [Served(number, None) for number in plan.shadows]
+        shown.append(HistoryLine(record, arms, record.number == newest))
+    return shown
+
+
+def versions(model: Model) -> QuerySet[Version]:
+    """Return the model's versions, newest first, with what the table shows."""
+    return (
+        model.versions.select_related("serving", "job")
+        .prefetch_related("aliases", "files__artifact")
+        .order_by("-number")
+    )
+
+
+def signature_of(version: Version) -> Signature | None:
+    """Return the version's signature, or None while there is none."""
+    return msgspec.convert(version.signature, Signature) if version.signature else None

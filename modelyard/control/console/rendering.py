@@ -1,0 +1,46 @@
+"""How pages and their fragments are made: every template gets the tenant, what its reader may do, and the toasts."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from modelyard.control.console import toasts
+from modelyard.control.tenancy.models import Member, Scope
+from modelyard.control.tenancy.services import Actor
+
+REASONS = {
+    400: ("This request could not be read", "The address or the form is not what this page expects."),
+    403: ("You may not do that", "Ask an administrator of this tenant for a larger role."),
+    404: ("There is nothing here", "It was deleted, never existed, or belongs to somebody else."),
+    500: ("Something broke on our side", "It was written to the server's log. Nothing was half done: try again."),
+}
+
+
+def is_htmx(request: HttpRequest) -> bool:
+    """Tell whether htmx asks, so that a fragment is enough."""
+    return bool(getattr(request, "htmx", False))
+
+
+def show(
+    request: HttpRequest, actor: Actor, template: str, context: dict[str, Any] | None = None, status: int = 200
+) -> HttpResponse:
+    """Render a page or fragment of a tenant."""
+    known = {
+        "tenant": actor.tenant,
+        "actor": actor,
+        "may_write": Scope.WRITE in actor.scopes,
+        "may_admin": Scope.ADMIN in actor.scopes,
+        "may_predict": Scope.PREDICT in actor.scopes,
+    }
+    if not is_htmx(request):
+        known["toasts"] = toasts.take(request)
+        known["memberships"] = Member.objects.filter(user=actor.user).select_related("tenant").order_by("tenant__name")
+    return render(request, f"console/{template}", {**known, **(context or {})}, status=status)
+
+
+def fault(request: HttpRequest, status: int, message: str = "") -> HttpResponse:
+    """Render the page of an error."""
+    title, advice = REASONS[status]
+    context = {"status": status, "title": title, "message": message or advice}
+    return render(request, "console/fault.html", context, status=status)

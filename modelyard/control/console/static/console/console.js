@@ -1,0 +1,152 @@
+// Small behaviours, all by delegation, so that what htmx swaps in needs no set-up. Every page works without them.
+(function () {
+  "use strict";
+  const root = document.documentElement;
+  const THEMES = ["system", "light", "dark"];
+
+  // --- theme -------------------------------------------------------------------------------------------------
+  function themeNow() {
+    return root.dataset.theme || "system";
+  }
+  function showTheme() {
+    document.querySelectorAll("[data-theme-choice]").forEach(function (button) {
+      button.setAttribute("aria-pressed", String(button.dataset.themeChoice === themeNow()));
+    });
+    const toggle = document.querySelector("[data-theme-toggle]");
+    if (!toggle) return;
+    toggle.setAttribute("aria-label", "Theme: " + themeNow() + ". Change it");
+    toggle.querySelectorAll("[data-theme-icon]").forEach(function (icon) {
+      icon.toggleAttribute("hidden", icon.dataset.themeIcon !== themeNow());
+    });
+  }
+  function nextTheme() {
+    const next = THEMES[(THEMES.indexOf(themeNow()) + 1) % THEMES.length];
+    if (next === "system") delete root.dataset.theme;
+    else root.dataset.theme = next;
+    try {
+      window.localStorage.setItem("modelyard-theme", next);
+    } catch (error) {
+      // Storage is turned off: the choice holds for this page.
+    }
+    showTheme();
+    announce("Theme: " + next);
+  }
+
+  // --- said to screen readers ----------------------------------------------------------------------------------
+  function announce(text) {
+    const region = document.getElementById("announcer");
+    if (region) region.textContent = text;
+  }
+
+  // --- copy ----------------------------------------------------------------------------------------------------
+  function copy(button) {
+    const source = document.getElementById(button.dataset.copy);
+    if (!source) return;
+    const text = source.value === undefined ? source.textContent : source.value;
+    const done = function () {
+      button.classList.add("copied");
+      const use = button.querySelector("use");
+      const before = use.getAttribute("href");
+      use.setAttribute("href", before.replace("#copy", "#check"));
+      announce("Copied");
+      window.setTimeout(function () {
+        use.setAttribute("href", before);
+        button.classList.remove("copied");
+      }, 1600);
+    };
+    if (navigator.clipboard && window.isSecureContext) {
+      navigator.clipboard.writeText(text).then(done, select);
+    } else {
+      select();
+    }
+    function select() {
+      const range = document.createRange();
+      range.selectNodeContents(source);
+      const chosen = window.getSelection();
+      chosen.removeAllRanges();
+      chosen.addRange(range);
+      if (document.execCommand("copy")) done();
+    }
+  }
+
+  // --- clicks --------------------------------------------------------------------------------------------------
+  document.addEventListener("click", function (event) {
+    const target = event.target.closest("[data-theme-toggle], [data-copy], [data-dialog], [data-closes], [data-dismiss]");
+    if (target) {
+      if (target.dataset.themeToggle !== undefined) nextTheme();
+      else if (target.dataset.copy) copy(target);
+      else if (target.dataset.dismiss !== undefined) target.closest(".toast").remove();
+      else if (target.dataset.closes !== undefined) {
+        const open = target.closest("dialog");
+        if (open) {
+          event.preventDefault();
+          open.close();
+        }
+      } else {
+        const dialog = document.getElementById(target.dataset.dialog);
+        if (dialog && dialog.showModal) {
+          event.preventDefault();
+          dialog.showModal();
+        }
+      }
+    }
+    // A click beside a dialog or a menu closes it.
+    if (event.target instanceof HTMLDialogElement) event.target.close();
+    document.querySelectorAll("details.menu[open]").forEach(function (menu) {
+      if (!menu.contains(event.target)) menu.open = false;
+    });
+  });
+
+  // --- keyboard ------------------------------------------------------------------------------------------------
+  document.addEventListener("keydown", function (event) {
+    if (event.key === "Escape") {
+      document.querySelectorAll("details.menu[open]").forEach(function (menu) {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      });
+    }
+    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      const search = document.querySelector("[data-search]");
+      if (search) {
+        event.preventDefault();
+        search.focus();
+        search.select();
+      }
+    }
+  });
+
+  // --- the name that must be typed before a model is deleted ------------------------------------------------------
+  document.addEventListener("input", function (event) {
+    const wanted = event.target.dataset && event.target.dataset.mustEqual;
+    if (wanted === undefined) return;
+    const button = event.target.form.querySelector("[data-armed]");
+    if (button) button.disabled = event.target.value !== wanted;
+  });
+
+  // --- toasts leave, unless somebody points at them or tabs into them ------------------------------------------------
+  function expire() {
+    document.querySelectorAll(".toast:not([data-timed])").forEach(function (toast) {
+      toast.dataset.timed = "";
+      const leave = function () {
+        if (toast.matches(":hover, :focus-within")) window.setTimeout(leave, 2000);
+        else toast.remove();
+      };
+      window.setTimeout(leave, toast.classList.contains("bad") ? 20000 : 10000);
+    });
+  }
+
+  // --- htmx --------------------------------------------------------------------------------------------------------
+  document.addEventListener("htmx:afterSwap", expire);
+  document.addEventListener("htmx:afterSettle", function (event) {
+    const said = event.target.querySelector && event.target.querySelector("[data-announce]");
+    if (said) announce(said.dataset.announce);
+  });
+  document.addEventListener("htmx:sendError", function () {
+    announce("The server did not answer");
+    root.classList.add("offline");
+  });
+
+  showTheme();
+  expire();
+})();

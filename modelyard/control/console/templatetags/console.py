@@ -1,0 +1,201 @@
+"""How the pages write sizes, times, people and values."""
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from modelyard.control.registry.models import Version
+
+register = template.Library()
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Draw an icon of the sprite; it means nothing to screen readers, so the words beside it must do."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("console/icons.svg"), name
+    )
+
+
+@register.simple_tag
+def meter(share: float, label: str = "") -> SafeString:
+    """Draw a bar that is `share` (0 to 1) full. SVG attributes, since the policy allows no style attribute."""
+    filled = 100 * min(max(share, 0.0), 1.0) if math.isfinite(share) else 0
+    return format_html(
+        '<svg class="meter" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<rect width="{}" height="8"></rect></svg>',
+        label or f"{filled:.1f} %",
+        f"{filled:.3f}",
+    )
+
+
+@register.filter
+def size(count: int | None) -> str:
+    """Write a number of bytes as people do."""
+    if count is None:
+        return ""
+    if count < 1024:
+        return f"{count} B"
+    amount = float(count)
+    for unit in ("KiB", "MiB", "GiB"):
+        amount /= 1024
+        if amount < 1024 or unit == "GiB":
+            break
+    return f"{amount:.1f} {unit}"
+
+
+@register.filter
+def when(moment: datetime | None) -> SafeString | str:
+    """Write how long ago (or how far ahead) it is; the exact time in UTC is in the title."""
+    if moment is None:
+        return ""
+    seconds = (timezone.now() - moment).total_seconds()
+    return format_html(
+        '<time datetime="{}" title="{}" class="nowrap">{}</time>',
+        moment.isoformat(),
+        f"{moment:%Y-%m-%d %H:%M:%S} UTC",
+        distance(moment, seconds),
+    )
+
+
+def distance(moment: datetime, seconds: float) -> str:
+    """Return `3 minutes ago`, `in 5 days`, or the date when it is more than a month away."""
+    away = abs(seconds)
+    if away >= 31 * DAY:
+        return f"{moment.day} {moment:%b %Y}"
+    if away < 45:
+        return "just now" if seconds >= 0 else "in a moment"
+    for length, word in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
+        count = round(away / length)
+        if count and away >= length * 0.75:
+            text = f"{count} {word}{'' if count == 1 else 's'}"
+            return f"{text} ago" if seconds > 0 else f"in {text}"
+    return "just now"
+
+
+@register.filter
+def who(actor: str) -> str:
+    """Write who did it: `user:ann` is ann, `key:ci` is key ci."""
+    kind, colon, name = actor.partition(":")
+    if not colon or kind == "user":
+        return name or kind
+    return f"{kind} {name}"
+
+
+@register.filter
+def value(given: Any) -> str:
+    """Write a value as JSON does, but a text without its quotes and a number without noise."""
+    if isinstance(given, str):
+        return given
+    if given is None:
+        return "missing"
+    if isinstance(given, float):
+        return f"{given:.6g}"
+    return json.dumps(given, ensure_ascii=False, default=str)
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """Write a share of 1 in percent, without pretending that 99.96 % is all."""
+    if share is None:
+        return ""
+    amount = 100 * share
+    text = f"{amount:.1f}"
+    if (text == "100.0" and amount < 100) or (text == "0.0" and amount > 0):
+        text = f"{amount:.3g}" if amount < 1 else f"{math.floor(amount * 100) / 100:.2f}"
+    return f"{text.removesuffix('.0')} %"
+
+
+@register.filter
+def pretty(given: Any) -> str:
+    """Write JSON over several lines."""
+    return json.dumps(given, indent=2, ensure_ascii=False, sort_keys=isinstance(given, Mapping), default=str)
+
+
+@register.filter
+def label_of(name: str) -> str:
+    """Write a key of a report as words."""
+    return name.replace("_", " ").strip().capitalize()
+
+
+FORMATS = {
+    "onnx": "ONNX",
+    "sklearn-pickle": "pickle",
+    "sklearn-joblib": "joblib",
+    "sklearn-skops": "skops",
+}
+VERBS = {
+    "activate": "Activated",
+    "promote": "Promoted",
+    "rollback": "Rolled back to",
+    "deactivate": "Stopped",
+}
+
+
+@register.filter
+def format_name(name: str) -> str:
+    """Write a format as people call it."""
+    return FORMATS.get(name, name)
+
+
+@register.filter
+def verb_text(verb: str) -> str:
+    """Write what was done to the plan."""
+    return VERBS.get(verb, label_of(verb))
+
+
+@register.filter
+def at(table: Mapping[Any, Any], key: Any) -> Any:
+    """Return what a table holds under a key, or None."""
+    return table.get(key)
+
+
+@register.filter
+def pushed_bytes(version: Version) -> int | None:
+    """Return the size of all files as they were pushed; None when they are not kept."""
+    sizes = [file.artifact.size_bytes for file in version.files.all() if file.role == "model"]
+    return sum(sizes) if sizes else None
+
+
+@register.filter
+def shape(lengths: tuple[int, ...]) -> str:
+    """Write the shape of one row's value; -1 is any length."""
+    return "[" + ", ".join("any" if length < 0 else str(length) for length in lengths) + "]"
+
+
+@register.filter
+def some(values: Any, most: int = 12) -> str:
+    """Write a list of values, not all of a long one."""
+    written = [value(item) for item in list(values)[:most]]
+    rest = len(values) - len(written)
+    return ", ".join(written) + (f", and {rest} more" if rest > 0 else "")
+
+
+@register.filter
+def pairs(given: Any) -> list[tuple[str, Any]]:
+    """Return what a report holds as names and values, whether it is a number or an object of numbers."""
+    if given is None:
+        return []
+    return (
+        [(label_of(name).lower(), item) for name, item in given.items()]
+        if isinstance(given, Mapping)
+        else [("", given)]
+    )
+
+
+@register.filter
+def exact(amount: Any) -> str:
+    """Write a difference: 0 is 0, a small one keeps its magnitude."""
+    if not isinstance(amount, (int, float)):
+        return value(amount)
+    return "0" if amount == 0 else f"{amount:.1e}" if abs(amount) < 0.001 else f"{amount:.4g}"

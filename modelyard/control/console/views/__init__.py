@@ -1,0 +1,1 @@
+"""The pages, one file a noun. Each parses, asks who it is, makes one service call, and renders."""

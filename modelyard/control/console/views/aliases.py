@@ -1,0 +1,44 @@
+"""Aliases: movable names for versions."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from modelyard.control.console import reads, toasts
+from modelyard.control.console.access import page
+from modelyard.control.console.forms import AliasForm
+from modelyard.control.console.rendering import show
+from modelyard.control.console.views.models import model_context
+from modelyard.control.registry import services as registry
+from modelyard.control.tenancy.models import Scope
+from modelyard.control.tenancy.services import Actor
+from modelyard.core.errors import ModelyardError, NotFound
+
+
+@page(Scope.WRITE, "POST")
+def move(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
+    """Give a version an alias, or move one to it."""
+    model = reads.find_model(actor.tenant, name)
+    numbers = list(model.versions.filter(state="ready").order_by("-number").values_list("number", flat=True))
+    form = AliasForm(request.POST, numbers=numbers)
+    if form.is_valid():
+        version = reads.find_version(actor.tenant, name, form.cleaned_data["version"])
+        try:
+            registry.move_alias(actor=actor, model=model, name=form.cleaned_data["name"], version=version)
+        except ModelyardError as error:
+            form.refuse(error, "name", "version")
+        else:
+            toasts.say(request, f"{name}@{form.cleaned_data['name']} is {version} now.")
+            return redirect("console:model", tenant=actor.tenant.name, name=name)
+    context = model_context(actor, model, alias_form=form)
+    return show(request, actor, "models/model.html", context, status=422)
+
+
+@page(Scope.WRITE, "POST")
+def delete(request: HttpRequest, actor: Actor, name: str, alias: str) -> HttpResponse:
+    """Forget an alias; its version stays."""
+    model = reads.find_model(actor.tenant, name)
+    if not model.aliases.filter(name=alias).exists():
+        raise NotFound("no such alias")
+    registry.delete_alias(actor=actor, model=model, name=alias)
+    toasts.say(request, f"{name}@{alias} is removed.")
+    return redirect("console:model", tenant=actor.tenant.name, name=name)

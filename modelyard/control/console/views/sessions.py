@@ -1,0 +1,85 @@
+"""Signing in and out, choosing a tenant, and one's own account."""
+
+from typing import cast
+
+from django.contrib.auth import login, logout, update_session_auth_hash
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST, require_safe
+
+from modelyard.control.console import throttle, toasts
+from modelyard.control.console.access import ask_to_sign_in
+from modelyard.control.console.forms import PasswordForm, SignInForm
+from modelyard.control.tenancy.models import Member
+
+
+def safe_next(request: HttpRequest) -> str:
+    """Return where to go after signing in: an address of this site, or the home page."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
+        return wanted
+    return reverse("console:home")
+
+
+@sensitive_post_parameters("password")
+@never_cache
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Ask for name and password."""
+    target = safe_next(request)
+    if request.user.is_authenticated:
+        return redirect(target)
+    form = SignInForm(request, data=request.POST if request.method == "POST" else None)
+    closed = request.method == "POST" and throttle.is_closed(request)
+    if request.method == "POST" and not closed:
+        if form.is_valid():
+            throttle.succeeded(request)
+            login(request, form.get_user())
+            return redirect(target)
+        throttle.failed(request)
+    context = {"form": form, "next": target, "closed": closed}
+    status = 429 if closed else 422 if form.is_bound else 200
+    response = render(request, "console/sign_in.html", context, status=status)
+    if closed:
+        response["Retry-After"] = str(throttle.WINDOW_SECONDS)
+    return response
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """End the session."""
+    logout(request)
+    return redirect("console:sign-in")
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Lead to the only tenant, or let choose among several."""
+    if not request.user.is_authenticated:
+        return redirect("console:sign-in")
+    user = cast(User, request.user)
+    memberships = list(Member.objects.filter(user=user).select_related("tenant").order_by("tenant__name"))
+    if len(memberships) == 1:
+        return redirect("console:models", tenant=memberships[0].tenant.name)
+    return render(request, "console/home.html", {"memberships": memberships})
+
+
+@sensitive_post_parameters()
+def account(request: HttpRequest) -> HttpResponse:
+    """Show who one is, and change the password."""
+    if not request.user.is_authenticated:
+        return ask_to_sign_in(request)
+    user = cast(User, request.user)
+    form = PasswordForm(user, data=request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        form.save()
+        update_session_auth_hash(request, user)
+        toasts.say(request, "Your password is changed. Other browsers are signed out.")
+        return redirect("console:account")
+    memberships = Member.objects.filter(user=user).select_related("tenant").order_by("tenant__name")
+    context = {"form": form, "memberships": memberships, "toasts": toasts.take(request)}
+    return render(request, "console/account.html", context, status=422 if form.is_bound else 200)

@@ -1,0 +1,141 @@
+"""A version's page, and what can be done with a version."""
+
+import math
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django_htmx.http import retarget
+
+from modelyard.control.console import reads, toasts, tryit
+from modelyard.control.console.access import page
+from modelyard.control.console.rendering import show
+from modelyard.control.deployments import services as deployments
+from modelyard.control.registry import services as registry
+from modelyard.control.registry.models import Version
+from modelyard.control.registry.storage import store
+from modelyard.control.rest.streaming import ChunksResponse
+from modelyard.control.tenancy.models import Scope
+from modelyard.control.tenancy.services import Actor
+from modelyard.core.errors import NotFound
+from modelyard.core.snippets import snippets
+
+MAX_COLUMNS_SHOWN = 40
+
+
+def address(actor: Actor, version: Version) -> str:
+    """Return the address of the version's page."""
+    place = {"tenant": actor.tenant.name, "name": version.model.name, "number": version.number}
+    return reverse("console:version", kwargs=place)
+
+
+def version_context(version: Version, posted: tryit.Posted | None = None) -> dict[str, Any]:
+    """Return what the version's page shows."""
+    signature = reads.signature_of(version)
+    arms = {arm.number: arm for arm in reads.arms_of(version.model)}
+    context: dict[str, Any] = {
+        "section": "models",
+        "model": version.model,
+        "version": version,
+        "arm": arms.get(version.number),
+        "plan_arms": list(arms.values()),
+        "aliases": version.aliases.all(),
+        "files": version.files.select_related("artifact"),
+        "children": version.children.order_by("number").select_related("model"),
+        "signature": signature,
+        "report": version.report or {},
+        "metrics": sorted((version.metrics or {}).items()),
+        "manifest": [
+            (name, value) for name, value in sorted((version.manifest or {}).items()) if value not in (None, "", {})
+        ],
+    }
+    if signature is not None:
+        rows = [{name: clean(value) for name, value in row.items()} for row in version.sample or []]
+        row = rows[0] if rows else {}
+        context |= {
+            "columns_shown": signature.columns[:MAX_COLUMNS_SHOWN],
+            "columns_more": max(0, len(signature.columns) - MAX_COLUMNS_SHOWN),
+            "fields": tryit.fields_of(signature, row, posted),
+            "few": len(signature.columns) <= tryit.FEW_COLUMNS,
+            "sample_rows": rows[:1],
+            "posted": posted,
+            "snippets": snippets(
+                url=settings.MODELYARD.predict_url, reference=str(version), signature=signature, sample=rows[:1]
+            ),
+        }
+    return context
+
+
+def clean(value: Any) -> Any:
+    """Return a sample's value as JSON can carry it: no NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@page(Scope.READ)
+def show_version(request: HttpRequest, actor: Actor, name: str, number: int) -> HttpResponse:
+    """Show a version."""
+    version = reads.find_version(actor.tenant, name, number)
+    return show(request, actor, "versions/version.html", version_context(version))
+
+
+@page(Scope.READ)
+def state(request: HttpRequest, actor: Actor, name: str, number: int) -> HttpResponse:
+    """Tell how the check goes on; once it is over, give the whole content of the page."""
+    version = reads.find_version(actor.tenant, name, number)
+    if version.state == "checking":
+        return show(request, actor, "versions/_checking.html", {"version": version, "model": version.model})
+    return retarget(show(request, actor, "versions/_content.html", version_context(version)), "#version")
+
+
+@page(Scope.READ)
+def line(request: HttpRequest, actor: Actor, name: str, number: int) -> HttpResponse:
+    """Give the version's line in the model's table, which asks for it while the version is checked."""
+    version = reads.find_version(actor.tenant, name, number)
+    serving = {arm.number: arm for arm in reads.arms_of(version.model)}
+    context = {"version": version, "model": version.model, "serving": serving}
+    return show(request, actor, "models/_version_line.html", context)
+
+
+@page(Scope.WRITE, "POST")
+def activate(request: HttpRequest, actor: Actor, name: str, number: int) -> HttpResponse:
+    """Let the version answer all requests."""
+    version = reads.find_version(actor.tenant, name, number)
+    before = reads.arms_of(version.model)
+    deployments.activate(actor=actor, version=version, reason=request.POST.get("reason", "")[:2000])
+    model = {"tenant": actor.tenant.name, "name": name}
+    undo = "console:rollback" if before else "console:stop"
+    toasts.say(request, f"{version} now answers every request to {name}.", undo=reverse(undo, kwargs=model))
+    return redirect("console:model", **model)
+
+
+@page(Scope.WRITE, "GET", "POST")
+def delete(request: HttpRequest, actor: Actor, name: str, number: int) -> HttpResponse:
+    """Delete a version that nothing uses."""
+    version = reads.find_version(actor.tenant, name, number)
+    if request.method == "POST":
+        registry.delete_version(actor=actor, version=version)
+        toasts.say(request, f"{name}:{number} is deleted.")
+        return redirect("console:model", tenant=actor.tenant.name, name=name)
+    context = {
+        "section": "models",
+        "model": version.model,
+        "version": version,
+        "back": address(actor, version),
+        "confirm": "versions/_delete.html",
+    }
+    return show(request, actor, "confirm.html", context)
+
+
+@page(Scope.READ)
+def download(request: HttpRequest, actor: Actor, name: str, number: int, position: int) -> HttpResponseBase:
+    """Give a file as it was uploaded, as an attachment that no browser interprets."""
+    version = reads.find_version(actor.tenant, name, number)
+    files = list(version.files.select_related("artifact"))
+    if position >= len(files):
+        raise NotFound("no such file")
+    file = files[position]
+    chunks = store().open(str(actor.tenant.pk), file.artifact.digest)
+    return ChunksResponse(chunks, filename=file.filename, size_bytes=file.artifact.size_bytes)

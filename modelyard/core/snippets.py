@@ -1,0 +1,134 @@
+"""Code that asks a model for a prediction, ready to be copied: made from a signature and sample rows."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelyard.core.signature import Column, DataType, Signature
+
+KEY_VARIABLE = "MODELYARD_KEY"
+LINE_LENGTH = 88
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """`language` is for programs (curl, python, javascript), `title` for people."""
+
+    language: str
+    title: str
+    code: str
+
+
+def snippets(
+    *, url: str, reference: str, signature: Signature, sample: Sequence[Mapping[str, Any]] = (), key: str = ""
+) -> tuple[Snippet, ...]:
+    """Return the same request in each language.
+
+    Args:
+        url: of the data plane, without a path.
+        reference: `iris`, `iris:3` or `iris@candidate`.
+        sample: rows; the first is used. Without one, a row is made from the signature.
+        key: where it is not given, the code reads it from the environment.
+    """
+    row = dict(sample[0]) if sample else example_row(signature)
+    url = url.rstrip("/")
+    return (
+        Snippet("curl", "curl", curl(url, reference, row, key)),
+        Snippet("python", "Python", python(url, reference, row, key)),
+        Snippet("javascript", "JavaScript", javascript(url, reference, row, key)),
+    )
+
+
+def curl(url: str, reference: str, row: Mapping[str, Any], key: str = "") -> str:
+    """Return a command for a POSIX shell."""
+    bearer = shlex.quote(f"Authorization: Bearer {key}") if key else f'"Authorization: Bearer ${KEY_VARIABLE}"'
+    body = shlex.quote(json.dumps({"rows": [row]}))
+    return (
+        f"curl {shlex.quote(f'{url}/predict/{reference}')} \\\n"
+        f"  -H {bearer} \\\n"
+        f"  -H 'Content-Type: application/json' \\\n"
+        f"  -d {body}"
+    )
+
+
+def python(url: str, reference: str, row: Mapping[str, Any], key: str = "") -> str:
+    """Return a script that uses Modelyard's client."""
+    imports = "from modelyard import Client" if key else "import os\n\nfrom modelyard import Client"
+    bearer = repr(key) if key else f'os.environ["{KEY_VARIABLE}"]'
+    return (
+        f"{imports}\n\n"
+        f"yard = Client({json.dumps(url)}, key={bearer})\n"
+        f"answer = yard.predict({json.dumps(reference)}, [{_literal(row, python_value)}])\n"
+        "print(answer.predictions)"
+    )
+
+
+def javascript(url: str, reference: str, row: Mapping[str, Any], key: str = "") -> str:
+    """Return a module for Node or a trusted server; a key has no place in a public page."""
+    bearer = json.dumps(f"Bearer {key}") if key else f"`Bearer ${{process.env.{KEY_VARIABLE}}}`"
+    return (
+        f"const response = await fetch({json.dumps(f'{url}/predict/{reference}')}, {{\n"
+        '  method: "POST",\n'
+        "  headers: {\n"
+        f"    Authorization: {bearer},\n"
+        '    "Content-Type": "application/json",\n'
+        "  },\n"
+        f"  body: JSON.stringify({{ rows: [{_literal(row, json.dumps)}] }}),\n"
+        "});\n"
+        "console.log(await response.json());"
+    )
+
+
+def python_value(value: Any) -> str:
+    """Return a JSON value as Python writes it: None, True, and texts with double quotes."""
+    if isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(str(name))}: {python_value(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(python_value, value)) + "]"
+    return repr(value)
+
+
+def _literal(row: Mapping[str, Any], write: Any) -> str:
+    """Write a row on one line where it fits, else with its values folded over several."""
+    parts = [f"{json.dumps(str(name))}: {write(value)}" for name, value in row.items()]
+    line = "{" + ", ".join(parts) + "}"
+    if len(line) <= LINE_LENGTH - 24:
+        return line
+    lines = [""]
+    for part in parts:
+        if lines[-1] and len(lines[-1]) + len(part) > LINE_LENGTH - 8:
+            lines.append("")
+        lines[-1] += ("" if not lines[-1] else " ") + part + ","
+    return "{\n" + "\n".join(f"    {line}" for line in lines) + "\n}"
+
+
+def example_row(signature: Signature) -> dict[str, Any]:
+    """Return a row that fits the signature: the middle of what was seen, the first category, else 0 or empty."""
+    return {column.name: example_value(column) for column in signature.columns}
+
+
+def example_value(column: Column) -> Any:
+    """Return a value that fits the column."""
+    value: Any
+    if column.categories:
+        value = column.categories[0]
+    elif column.type is DataType.STRING:
+        value = ""
+    elif column.type is DataType.BOOL:
+        value = False
+    else:
+        value = _middle(column)
+    for length in reversed(column.shape):
+        value = [value] * (length if length >= 0 else 1)
+    return value
+
+
+def _middle(column: Column) -> int | float:
+    if column.minimum is None or column.maximum is None:
+        return 0 if column.type.is_integer else 0.0
+    middle = (column.minimum + column.maximum) / 2
+    return round(middle) if column.type.is_integer else float(f"{middle:.4g}")
