@@ -17,7 +17,7 @@ from modelyard.control.tenancy.models import AuditEntry, Tenant
 def append(tenant: Tenant, *, actor: str, verb: str, subject: str, details: dict[str, Any]) -> AuditEntry:
     """Add an entry; entries of one tenant are made one after the other, by a lock on its row."""
     with transaction.atomic():
-        locked = Tenant.objects.select_for_update().get(pk=tenant.pk)
+        locked = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
         entry = AuditEntry(
             tenant=locked,
             number=locked.audit_number + 1,
