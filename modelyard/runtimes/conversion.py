@@ -93,12 +93,14 @@ def _tensor(column: Column) -> Any:
 
 def _options(final: Any, signature: Signature) -> dict[int, dict[str, Any]]:
     from skl2onnx._supported_operators import _get_sklearn_operator_name
-    from skl2onnx.common._registration import get_converter  # noqa: F401 - loads the table of converters
-    from skl2onnx.common._registration import _converter_pool
+    from skl2onnx.common._registration import (
+        _converter_pool,
+        get_converter,  # noqa: F401 - loads the table of converters
+    )
 
     try:
         alias = _get_sklearn_operator_name(type(final))
-    except Exception:  # noqa: BLE001 - the conversion itself says that there is none
+    except Exception:
         return {}
     known = _converter_pool[alias].get_allowed_options() or {}
     options: dict[str, Any] = {}

@@ -97,7 +97,7 @@ def _through(step: Any, ways: Ways, facts: list[Facts], names: Sequence[str]) ->
 def _unknown(step: Any, width: int) -> Ways:
     try:
         return [None] * len(step.get_feature_names_out())
-    except Exception:  # noqa: BLE001 - many cannot tell
+    except Exception:
         return [None] * width
 
 

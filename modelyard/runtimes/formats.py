@@ -177,7 +177,7 @@ def globals_named(file: IO[bytes]) -> Iterator[tuple[str, str]]:
             elif any(word in opcode.name for word in _STRINGS) and isinstance(argument, str):
                 strings.append(argument)
             del strings[:-8]
-    except Exception:  # noqa: BLE001 - a broken stream is reported when it is loaded
+    except Exception:
         return
 
 
@@ -193,7 +193,7 @@ def named_release(data: bytes) -> str | None:
                 return argument[:32]
             if argument == "_sklearn_version":
                 seen = True
-    except Exception:  # noqa: BLE001 - joblib's arrays end the opcodes
+    except Exception:
         pass
     # joblib puts raw arrays between opcodes: SHORT_BINUNICODE is 0x8c, length, text; BINUNICODE is X, uint32, text
     after = data[position + len(b"_sklearn_version") : position + 64]

@@ -185,7 +185,7 @@ def _column(name: str, fact: Facts, seen: np.ndarray | None) -> Column:
             bool(np.isnan(seen).any())
             if seen.dtype.kind == "f"
             else bool(seen.dtype == object and (seen == None).any())
-        )  # noqa: E711
+        )
         optional = optional or missing
         kind = _seen_type(seen, kind, missing)
         low, high = _seen_range(seen, low, high)

@@ -71,14 +71,23 @@ class OnnxRuntime:
 
     def predict(self, batch: Batch) -> Answer:
         """Run the graph; see `Runtime.predict`."""
-        try:
-            values = self._session.run(self._wanted, self._inputs(batch))
-        except Exception as error:  # see `open_session`
-            raise ModelFailed(f"the model failed: {_said(error)}") from error
+        values = self.raw(batch)
         return {
             output.name: _shaped(value, output, batch.n_rows)
             for output, value in zip(self._outputs, values, strict=True)
         }
+
+    def raw(self, batch: Batch) -> list[Any]:
+        """Run the graph; return its outputs as the library gives them, in the signature's order.
+
+        Raises:
+            ModelFailed: when it does.
+        """
+        try:
+            values: list[Any] = self._session.run(self._wanted, self._inputs(batch))
+        except Exception as error:  # see `open_session`
+            raise ModelFailed(f"the model failed: {_said(error)}") from error
+        return values
 
     def _inputs(self, batch: Batch) -> dict[str, np.ndarray]:
         if self._matrix and batch.matrix is not None:

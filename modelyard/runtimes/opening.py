@@ -141,7 +141,7 @@ def _outputs(estimator: Any, draft: Signature, batch: Batch) -> tuple[Output, ..
         ) from error
     try:
         probabilities = estimator.predict_proba(rows) if hasattr(estimator, "predict_proba") else None
-    except Exception:  # noqa: BLE001 - many have the method and refuse to answer
+    except Exception:
         probabilities = None
     if isinstance(probabilities, np.ndarray) and probabilities.ndim == 2:
         answer[PROBABILITIES] = probabilities

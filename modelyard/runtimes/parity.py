@@ -14,7 +14,7 @@ from modelyard.runtimes.estimators import Facts
 RELATIVE = 1e-5
 _ABSOLUTE = 1e-12
 """Below this a number counts as zero: no relative comparison makes sense."""
-_BASE_ROWS = 256
+BASE_ROWS = 256
 _MAX_POINT_ROWS = 1536
 _SEED = 20_010_401
 
@@ -77,18 +77,18 @@ def _finite(value: float) -> float:
     return value if math.isfinite(value) else 1e308
 
 
-def rows_for(columns: Sequence[Column], facts: Sequence[Facts]) -> dict[str, np.ndarray]:
+def rows_for(columns: Sequence[Column], facts: Sequence[Facts], base_rows: int = BASE_ROWS) -> dict[str, np.ndarray]:
     """Make rows, name to array, that resemble the training data and stand on and around the points at which the answer
     may change: values at random in the known ranges, a few far outside, missing ones where allowed, thresholds, and
     the float64 neighbours of thresholds.
 
-    The same columns and facts give the same rows.
+    `base_rows` of them are at random. The same columns and facts give the same rows.
     """
     random = np.random.default_rng(_SEED)
     placed = _points(facts)
-    n_rows = _BASE_ROWS + len(placed)
+    n_rows = base_rows + len(placed)
     made = {column.name: _values(column, fact, n_rows, random) for column, fact in zip(columns, facts, strict=True)}
-    for row, (index, value) in enumerate(placed, _BASE_ROWS):
+    for row, (index, value) in enumerate(placed, base_rows):
         column = columns[index]
         if column.type.is_floating and not column.shape:
             made[column.name][row] = value

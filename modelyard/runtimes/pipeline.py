@@ -82,5 +82,5 @@ def _check_widths(before: str, first: Any, after: str, second: Any) -> None:
 def _width_out(part: Any) -> int | None:
     try:
         return len(part.get_feature_names_out())
-    except Exception:  # noqa: BLE001 - many transformers cannot tell
+    except Exception:
         return None

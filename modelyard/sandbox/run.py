@@ -57,13 +57,14 @@ def run(
 def _await_answer(child: SandboxProcess, limits: Limits) -> bytes:
     deadline = deadline_after(limits.seconds)
     received = bytearray()
+    poller = select.poll()
+    poller.register(child.answers, select.POLLIN)
     looked_at_scratch = 0.0
     while True:
         now = time.monotonic()
         if now > deadline:
             raise ModelRefused(f"opening the file took longer than {limits.seconds:g} s")
-        readable, _, _ = select.select([child.answers], [], [], _TICK_SECONDS)
-        if readable:
+        if poller.poll(_TICK_SECONDS * 1000):
             part = os.read(child.answers, 1 << 16)
             if not part:
                 _check(child)

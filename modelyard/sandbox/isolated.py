@@ -1,0 +1,268 @@
+"""A model that lives in a sandboxed child of its own, behind the same four verbs as any other runtime."""
+
+import os
+import select
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+
+from modelyard.core.errors import ModelFailed, ModelRefused, ModelyardError, Unavailable
+from modelyard.core.signature import Signature
+from modelyard.core.tensors import Answer, Batch
+from modelyard.runtimes.frames import PREFIX, FrameError, batch_arrays, decode, encode
+from modelyard.sandbox.limits import Limits
+from modelyard.sandbox.process import SandboxProcess, deadline_after
+
+_SERVE = "modelyard.sandbox.isolated_child:serve"
+_PRELOAD = {
+    "sklearn": ("numpy", "msgspec", "joblib", "sklearn.pipeline", "sklearn.linear_model"),
+    "onnx": ("numpy", "msgspec", "onnxruntime"),
+}
+_START_SECONDS = 120.0
+_TICK_SECONDS = 0.05
+_MAX_HEADER_BYTES = 64 << 20
+_MAX_BODY_BYTES = 1 << 30
+_MESSAGE_CHARACTERS = 2000
+
+
+class IsolatedRuntime:
+    """A model in a child. When the child dies, what it was working on fails with `Unavailable` and a new one starts;
+    calls made meanwhile wait for it, within their time.
+
+    `limits.seconds` holds for one call. The file is copied, so that a new child can be started when it is gone.
+    """
+
+    def __init__(self, path: Path, signature: Signature, runtime: str, limits: Limits) -> None:
+        self._signature = signature
+        self._runtime = runtime
+        self._limits = limits
+        self._folder = Path(tempfile.mkdtemp(prefix="modelyard-model-"))
+        self._child: SandboxProcess | None = None
+        self._facts: dict[str, Any] = {}
+        self._changed = threading.Condition()
+        self._starting = False
+        self._unloaded = False
+        self._failure: ModelyardError | None = None
+        try:
+            self._model = self._folder / "model"
+            shutil.copyfile(path, self._model)
+            (self._folder / "scratch").mkdir()
+            self._adopt(self._start())
+        except BaseException:
+            self.unload()
+            raise
+
+    @classmethod
+    def load(cls, path: Path, signature: Signature, *, runtime: str = "sklearn", limits: Limits | None = None) -> Self:
+        """Start a child that has loaded the file with the runtime of that alias.
+
+        Raises:
+            ModelRefused: it does not load.
+            Misconfigured: the sandbox is not whole on this machine.
+            Unavailable: no child could be started.
+        """
+        return cls(path, signature, runtime, limits or Limits(seconds=30.0))
+
+    @property
+    def pid(self) -> int | None:
+        """Return the child's process id, None while there is none."""
+        child = self._child
+        return child.pid if child else None
+
+    def predict(self, batch: Batch) -> Answer:
+        """Ask the child; see `Runtime.predict`.
+
+        Raises:
+            Unavailable: the child died of this call or did not answer in time, or none is ready in time.
+            ModelFailed: the model itself failed.
+        """
+        deadline = deadline_after(self._limits.seconds)
+        child = self._ready(deadline)
+        try:
+            header, arrays = _exchange(child, encode(*batch_arrays(batch)), deadline)
+            if "error" in header:
+                raise ModelFailed(str(header.get("message"))[:_MESSAGE_CHARACTERS])
+            return self._checked(arrays, batch.n_rows)
+        except Unavailable:
+            self._lose(child)
+            raise
+
+    def _checked(self, arrays: dict[str, np.ndarray], n_rows: int) -> Answer:
+        answer = {}
+        for output in self._signature.outputs:
+            array = arrays.get(output.name)
+            if (
+                array is None
+                or array.ndim != 1 + len(output.shape)
+                or len(array) != n_rows
+                or array.dtype != output.type.dtype
+            ):
+                raise ModelFailed(f"the model failed: it gave no `{output.name}` of its signature's shape and type")
+            if any(size not in (-1, got) for size, got in zip(output.shape, array.shape[1:], strict=True)):
+                raise ModelFailed(f"the model failed: `{output.name}` has shape {array.shape} for {n_rows} rows")
+            answer[output.name] = array
+        return answer
+
+    def unload(self) -> None:
+        """End the child and remove the copy of the file; more than once does no harm."""
+        with self._changed:
+            self._unloaded = True
+            child, self._child = self._child, None
+            self._changed.notify_all()
+        if child:
+            child.end()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what the child says of itself, and that it is one."""
+        return {**self._facts, "isolated": True}
+
+    def _start(self) -> SandboxProcess:
+        """Return a child that has loaded the model."""
+        limits = self._limits
+        child = SandboxProcess(
+            _SERVE,
+            {
+                "path": str(self._model.resolve()),
+                "signature": msgspec.to_builtins(self._signature),
+                "runtime": self._runtime,
+                "threads": limits.threads,
+            },
+            read=[self._model],
+            scratch=self._folder / "scratch",
+            limits=limits,
+            preload=_PRELOAD.get(self._runtime, ()),
+            lasting=True,
+        )
+        os.set_blocking(child.orders, False)
+        try:
+            header, _ = _receive(child, deadline_after(max(_START_SECONDS, limits.seconds)))
+            if "error" in header:
+                raise ModelRefused(str(header.get("message"))[:_MESSAGE_CHARACTERS])
+        except BaseException:
+            child.end()
+            raise
+        ready = header.get("ready")
+        self._facts = (
+            {str(key)[:50]: str(value)[:100] for key, value in list(ready.items())[:20]}
+            if isinstance(ready, dict)
+            else {}
+        )
+        return child
+
+    def _adopt(self, child: SandboxProcess) -> None:
+        with self._changed:
+            self._starting = False
+            unwanted = self._unloaded
+            if not unwanted:
+                self._child = child
+            self._changed.notify_all()
+        if unwanted:
+            child.end()
+
+    def _ready(self, deadline: float) -> SandboxProcess:
+        """Return the child, waiting for a new one if the last has died."""
+        with self._changed:
+            if self._child and self._child.ended() is not None:
+                dead, self._child = self._child, None
+                dead.end()
+            while self._child is None:
+                if self._unloaded:
+                    raise Unavailable("the model is not loaded any more")
+                self._begin_start()
+                if not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                    raise Unavailable("the model's process is being started again; try again in some seconds")
+                if self._failure and self._child is None:
+                    raise Unavailable(f"the model's process could not be started again: {self._failure.message}")
+            return self._child
+
+    def _lose(self, child: SandboxProcess) -> None:
+        """End a child that died or hangs, and start another behind the scenes."""
+        with self._changed:
+            if self._child is child:
+                self._child = None
+            if not self._unloaded:
+                self._begin_start()
+        child.end()
+
+    def _begin_start(self) -> None:
+        """Start a child in a thread, unless one is starting. The condition's lock is held."""
+        if not self._starting:
+            self._starting, self._failure = True, None
+            threading.Thread(target=self._restart, name="isolated-restart", daemon=True).start()
+
+    def _restart(self) -> None:
+        try:
+            self._adopt(self._start())
+        except ModelyardError as error:
+            with self._changed:
+                self._starting, self._failure = False, error
+                self._changed.notify_all()
+        except OSError:
+            with self._changed:
+                self._starting, self._failure = False, Unavailable("the machine has no process, memory or disk left")
+                self._changed.notify_all()
+
+
+def _exchange(
+    child: SandboxProcess, pieces: Sequence[bytes | memoryview], deadline: float
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    for piece in pieces:
+        view = memoryview(piece)
+        while view:
+            _wait(child, child.orders, select.POLLOUT, deadline)
+            try:
+                view = view[os.write(child.orders, view[: 1 << 16]) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise _died() from None
+    return _receive(child, deadline)
+
+
+def _receive(child: SandboxProcess, deadline: float) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    header_size, body_size = PREFIX.unpack(_read(child, PREFIX.size, deadline))
+    if header_size > _MAX_HEADER_BYTES or body_size > _MAX_BODY_BYTES:
+        raise Unavailable("the model's process answered more than it may")
+    header = bytes(_read(child, header_size, deadline))
+    try:
+        return decode(header, _read(child, body_size, deadline))
+    except FrameError:
+        raise Unavailable("the model's process garbled its answer; try again") from None
+
+
+def _read(child: SandboxProcess, size: int, deadline: float) -> bytearray:
+    received = bytearray()
+    while len(received) < size:
+        _wait(child, child.answers, select.POLLIN, deadline)
+        try:
+            part = os.read(child.answers, min(1 << 20, size - len(received)))
+        except BlockingIOError:
+            continue
+        if not part:
+            raise _died()
+        received += part
+    return received
+
+
+def _wait(child: SandboxProcess, fd: int, event: int, deadline: float) -> None:
+    """Wait until the pipe is ready, watching the child's memory meanwhile."""
+    poller = select.poll()
+    poller.register(fd, event)
+    while not poller.poll(_TICK_SECONDS * 1000):
+        if time.monotonic() > deadline:
+            raise Unavailable("the model did not answer in time; its process is started again")
+        excess = child.excess()
+        if excess:
+            raise Unavailable(f"the model {excess}; its process is started again")
+
+
+def _died() -> Unavailable:
+    return Unavailable("the model's process died while it worked on this request; try again")
