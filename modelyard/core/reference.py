@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from modelyard.core.errors import InvalidInput
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?\Z")
+VERSION = re.compile(r"[1-9][0-9]{0,9}\Z")
 NAME_RULE = "1 to 64 lower-case letters, digits, '.', '_' or '-', beginning and ending with a letter or digit"
 
 
@@ -42,7 +43,7 @@ def parse_reference(text: str) -> Reference:
     """
     model, colon, version = text.partition(":")
     if colon:
-        if not version.isascii() or not version.isdigit() or not 1 <= int(version[:10]) < 2**31:
+        if not VERSION.match(version) or int(version) >= 2**31:
             raise InvalidInput(f"version {version!r} in {text!r}: expected a positive whole number, as in 'iris:3'")
         return Reference(check_name(model, "a model"), version=int(version))
     model, at, alias = text.partition("@")

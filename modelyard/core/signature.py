@@ -1,5 +1,6 @@
 """The typed columns (or tensors) that a version takes and gives."""
 
+from collections import Counter
 from enum import StrEnum
 from functools import cached_property
 
@@ -10,6 +11,7 @@ from modelyard.core.errors import InvalidInput
 
 MAX_COLUMNS = 10_000
 MAX_CATEGORIES = 1_000
+ANY_LENGTH = -1
 
 
 class DataType(StrEnum):
@@ -124,9 +126,14 @@ class Signature(msgspec.Struct, frozen=True, dict=True):
             names = [item.name for item in items]
             if not 1 <= len(names) <= MAX_COLUMNS:
                 raise InvalidInput(f"{len(names)} {what}s: expected 1 to {MAX_COLUMNS}")
-            doubled = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-            if doubled:
-                raise InvalidInput(f"{what} `{doubled[0]}` is named twice: expected each name once")
+            name, times = Counter(names).most_common(1)[0]
+            if times > 1:
+                raise InvalidInput(f"{what} `{name}` is named twice: expected each name once")
+            for item in items:
+                if not item.name:
+                    raise InvalidInput(f"an {what} has no name: expected one")
+                if any(size < 1 and size != ANY_LENGTH for size in item.shape):
+                    raise InvalidInput(f"{what} `{item.name}`: got shape {item.shape}, expected sizes above 0, or -1")
 
     @cached_property
     def names(self) -> tuple[str, ...]:
