@@ -28,11 +28,16 @@ FACTS = "facts.json"
 class Fitting:
     """A child that fits the demo's model while the servers start."""
 
-    def __init__(self, folder: Path, form: str) -> None:
+    def __init__(self, folder: Path, form: str, environment: dict[str, str]) -> None:
         self._folder = folder
         command = [sys.executable, "-m", "modelyard.cli.demo", str(folder), form]
         self._child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def end(self) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 
-from modelyard.client.transport import check_url
 from modelyard.core.errors import Misconfigured, Unauthenticated
 from modelyard.core.settings import Settings
 
@@ -58,6 +57,8 @@ def current(url: str | None = None) -> Profile:
 
     A kept key is given to the server that it was kept for, and to no other.
     """
+    from modelyard.client.transport import check_url  # HTTP takes 0.2 s to import
+
     settings = Settings.read(os.environ)
     kept = saved(profile_path())
     chosen = url or settings.url or (kept.url if kept else None) or settings.public_url

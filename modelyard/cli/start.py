@@ -4,8 +4,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +25,25 @@ class Start:
     """What goes on beside the supervisor.
 
     Args:
+        environment: of the processes.
         began: `time.monotonic()` of the command's start.
         stop: set when the command was told to end.
         scratch: a folder for the demo's files.
     """
 
     def __init__(
-        self, settings: Settings, *, demo: bool, json: bool, began: float, stop: threading.Event, scratch: Path
+        self,
+        settings: Settings,
+        *,
+        environment: dict[str, str],
+        demo: bool,
+        json: bool,
+        began: float,
+        stop: threading.Event,
+        scratch: Path,
     ) -> None:
         self._settings = settings
+        self._environment = environment
         self._demo = demo
         self._json = json
         self._began = began
@@ -56,7 +64,9 @@ class Start:
         if self._demo and is_first_start(self._settings):
             self._begin_fitting()
         command = [sys.executable, "-m", "modelyard.cli.home"]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+        done = subprocess.run(
+            command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False
+        )
         if done.returncode:
             if self._stop.is_set():
                 return
@@ -67,7 +77,7 @@ class Start:
         from modelyard.sandbox.layers import missing
 
         self._lacking = [] if self._settings.unsafe_without_sandbox else missing()
-        self._fitting = demos.Fitting(self._scratch, "onnx" if self._lacking else "pickle")
+        self._fitting = demos.Fitting(self._scratch, "onnx" if self._lacking else "pickle", self._environment)
 
     def end(self) -> None:
         """Leave nothing running."""
@@ -95,12 +105,12 @@ class Start:
 
     def _wait(self) -> bool:
         """Tell whether both planes became ready before the command was told to end."""
-        here = f"http://{_reachable(self._settings.host)}"
+        here = f"http://{reachable(self._settings.host)}"
         serve = self._settings.port if self._settings.embedded else self._settings.serve_port
         awaited = [f"{here}:{self._settings.port}{CONTROL_READY}", f"{here}:{serve}{DATA_READY}"]
         end = time.monotonic() + READY_SECONDS
         while awaited and not self._stop.wait(0.05):
-            if _answers(awaited[0]):
+            if answers(awaited[0]):
                 awaited.pop(0)
             elif time.monotonic() > end:
                 raise Unavailable(f"the servers are not ready after {READY_SECONDS:g} s: their lines above may say why")
@@ -152,7 +162,7 @@ class Start:
         return f"curl --fail-with-body -H {bearer} -H 'Content-Type: application/json' -d '{rows}' {address}"
 
 
-def _reachable(host: str) -> str:
+def reachable(host: str) -> str:
     """Return an address of this machine by which a server that listens on `host` is reached."""
     if host in ("0.0.0.0", ""):  # noqa: S104  it is compared, not listened on
         return "127.0.0.1"
@@ -161,7 +171,11 @@ def _reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Tell whether a GET of `url` is answered with 200."""
+    import urllib.error
+    import urllib.request
+
     try:
         with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310  the address is our own
             return bool(response.status == 200)

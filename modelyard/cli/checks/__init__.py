@@ -1,0 +1,1 @@
+"""What `modelyard doctor` looks at: one function a subject, each gives findings."""
