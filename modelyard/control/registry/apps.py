@@ -5,3 +5,10 @@ class RegistryConfig(AppConfig):
     name = "modelyard.control.registry"
     label = "modelyard_registry"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from modelyard.control.jobs.handlers import register
+        from modelyard.control.registry.registration import Registration
+        from modelyard.control.registry.services import KIND
+
+        register(KIND, Registration())

@@ -1,29 +1,83 @@
 """Models, their versions and aliases, and the artifacts that versions are made of."""
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from modelyard.control.jobs.models import Job
-from modelyard.control.tenancy.models import TenantOwned
+from modelyard.control.tenancy.models import TenantOwned, TenantQuerySet
+
+MODEL_FACTS: dict[str, Combinable] = {}
+VERSION_FACTS: dict[str, Combinable] = {}
+"""What apps above this one know of a model or a version: annotations, by name, added in their `AppConfig.ready`."""
+
+
+class ModelQuerySet(TenantQuerySet):
+    """Reads of models."""
+
+    def with_facts(self) -> Self:
+        """Add `n_ready`, `n_checking`, `n_refused`, `newest_ready` and what higher apps know; a page costs four queries."""
+        versions = Version.objects.filter(model=OuterRef("pk")).order_by()
+
+        def count(state: str) -> Coalesce:
+            counted = versions.filter(state=state).values("model").annotate(n=Count("pk")).values("n")
+            return Coalesce(Subquery(counted), 0)
+
+        newest = versions.filter(state=VersionState.READY).order_by("-number").values("number")[:1]
+        return (
+            self.select_related("owner")
+            .prefetch_related(models.Prefetch("aliases", Alias.objects.select_related("version")))
+            .annotate(
+                n_ready=count(VersionState.READY),
+                n_checking=count(VersionState.CHECKING),
+                n_refused=count(VersionState.REFUSED),
+                newest_ready=Subquery(newest),
+                **MODEL_FACTS,
+            )
+        )
 
 
 class Model(TenantOwned):
-    """A named thing to predict; never a file. `last_number` is the newest version's; numbers are never used again."""
+    """A named thing to predict; never a file. `last_number` is the newest version's; numbers are never used again.
+
+    `revision` grows with each change that the data plane must know; 0 until the first version is ready.
+    """
 
     name = models.CharField(max_length=64)
     problem = models.TextField(blank=True, help_text="what is predicted, for whom, and why")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     last_number = models.PositiveIntegerField(default=0)
+    revision = models.PositiveBigIntegerField(default=0)
     created_by = models.CharField(max_length=150)
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = ModelQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
         constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="one_model_per_name")]
+        indexes = [
+            models.Index(fields=["tenant", "-created_at"], name="model_newest"),
+            models.Index(fields=["tenant", "revision"], name="model_revision"),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class ArtifactQuerySet(TenantQuerySet):
+    """Reads of artifacts."""
+
+    def unused(self) -> Self:
+        """Keep those that no version is made of or served from."""
+        used = VersionFile.objects.filter(artifact=OuterRef("pk"))
+        served = Version.objects.filter(serving=OuterRef("pk"))
+        return self.filter(~models.Exists(used), ~models.Exists(served))
 
 
 class Artifact(TenantOwned):
@@ -33,9 +87,15 @@ class Artifact(TenantOwned):
     size_bytes = models.PositiveBigIntegerField()
     created_at = models.DateTimeField(default=timezone.now)
 
+    objects = ArtifactQuerySet.as_manager()
+
     class Meta:
         ordering = ["id"]
         constraints = [models.UniqueConstraint(fields=["tenant", "digest"], name="one_artifact_per_digest")]
+        indexes = [models.Index(fields=["created_at"], name="artifact_age")]
+
+    def __str__(self) -> str:
+        return self.digest
 
 
 class VersionState(models.TextChoices):
@@ -44,12 +104,31 @@ class VersionState(models.TextChoices):
     REFUSED = "refused"
 
 
+class VersionQuerySet(TenantQuerySet):
+    """Reads of versions."""
+
+    def with_facts(self) -> Self:
+        """Load all that a version is shown with, and add `size_bytes` and what higher apps know; three queries a page."""
+        return (
+            self.select_related("model", "serving", "parent", "parent__model")
+            .prefetch_related(
+                "aliases",
+                models.Prefetch("files", VersionFile.objects.select_related("artifact")),
+            )
+            .annotate(**VERSION_FACTS)
+        )
+
+    def ready(self) -> Self:
+        return self.filter(state=VersionState.READY)
+
+
 class Version(TenantOwned):
     """One trained result of a model: `iris:3`. It leaves `checking` once, and then never changes.
 
-    `signature` is a `core.signature.Signature`, `manifest` a `core.manifest.Manifest`, `report` a
-    `runtimes.examination.Report`, all as JSON. `serving` holds the bytes that the data plane runs with `runtime`,
-    in a sandboxed child if `isolated`. `sample` is a few rows (column name to value). `refusal` is code and message.
+    `signature` is a `core.signature.Signature`, `manifest` a `core.manifest.Manifest`, `report` the report of
+    `sandbox.examination.Examined`, all as JSON. `serving` holds the bytes that the data plane runs with `runtime`,
+    in a sandboxed child if `isolated`. `sample` is a few rows (column name to value). `refusal` is code, message,
+    details, and the facts of the files, which are not kept when they were at fault.
     """
 
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
@@ -72,19 +151,25 @@ class Version(TenantOwned):
     created_at = models.DateTimeField(default=timezone.now)
     checked_at = models.DateTimeField(null=True)
 
+    objects = VersionQuerySet.as_manager()
+
     class Meta:
         ordering = ["-number"]
         constraints = [
             models.UniqueConstraint(fields=["model", "number"], name="one_version_per_number"),
             models.UniqueConstraint(fields=["job"], name="one_version_per_job"),
         ]
+        indexes = [models.Index(fields=["model", "state", "-number"], name="version_by_state")]
 
     def __str__(self) -> str:
         return f"{self.model.name}:{self.number}"
 
 
 class VersionFile(TenantOwned):
-    """A file as it was uploaded. Several make one pipeline, in the order of `position`."""
+    """A file as it was uploaded. Several make one pipeline, in the order of `position`.
+
+    `filename` is what the client called it: shown and given back, never used as a path.
+    """
 
     version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="files")
     artifact = models.ForeignKey(Artifact, on_delete=models.PROTECT, related_name="+")
@@ -94,6 +179,25 @@ class VersionFile(TenantOwned):
 
     class Meta:
         ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return self.filename
+
+    def facts(self) -> dict[str, str | int]:
+        """Return what is told of the file; `artifact` should be loaded."""
+        return {
+            "filename": self.filename,
+            "size_bytes": self.artifact.size_bytes,
+            "digest": self.artifact.digest,
+            "role": self.role,
+        }
+
+
+class AliasQuerySet(TenantQuerySet):
+    """Reads of aliases."""
+
+    def with_facts(self) -> Self:
+        return self.select_related("model", "version")
 
 
 class Alias(TenantOwned):
@@ -105,9 +209,14 @@ class Alias(TenantOwned):
     moved_by = models.CharField(max_length=150)
     moved_at = models.DateTimeField(default=timezone.now)
 
+    objects = AliasQuerySet.as_manager()
+
     class Meta:
         ordering = ["name"]
         constraints = [models.UniqueConstraint(fields=["model", "name"], name="one_alias_per_name")]
+
+    def __str__(self) -> str:
+        return f"the alias {self.name}"
 
 
 class DeletedVersion(TenantOwned):
@@ -121,3 +230,7 @@ class DeletedVersion(TenantOwned):
 
     class Meta:
         ordering = ["-id"]
+        indexes = [models.Index(fields=["tenant", "model_name", "-number"], name="deleted_version_by_name")]
+
+    def __str__(self) -> str:
+        return f"{self.model_name}:{self.number} (deleted)"

@@ -1,0 +1,364 @@
+"""Every write of models, versions and aliases.
+
+Rows are locked in one order, so that no two verbs wait for each other: artifacts, model, versions, deployment, tenant.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import F, Max, ProtectedError, RestrictedError
+from django.utils import timezone
+
+from modelyard.control.jobs.services import submit
+from modelyard.control.registry import facts
+from modelyard.control.registry.models import Alias, DeletedVersion, Model, Version, VersionFile, VersionState
+from modelyard.control.registry.uploads import Upload, keep_upload, lock, release
+from modelyard.control.tenancy.models import Member, Scope
+from modelyard.control.tenancy.services import Actor, bump, record, require
+from modelyard.core.errors import Conflict, InUse, InvalidInput, NotFound, TooLarge
+from modelyard.core.reference import check_name
+from modelyard.core.signature import Signature
+
+__all__ = [
+    "Upload",
+    "change_model",
+    "create_model",
+    "delete_alias",
+    "delete_model",
+    "delete_version",
+    "keep_upload",
+    "lock_model",
+    "lock_version",
+    "mark_changed",
+    "move_alias",
+    "register_version",
+]
+
+KIND = "registration"
+MAX_FILES = 8
+RESERVED_ALIAS = "champion"
+MODEL_ROLE, SAMPLE_ROLE = "model", "sample"
+SHA256 = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_UNSET: Any = object()
+
+
+def create_model(*, actor: Actor, name: str, problem: str = "", owner: User | None = None) -> Model:
+    """Make a model without versions. Numbers go on where a deleted model of this name ended.
+
+    Raises:
+        InvalidInput: when the name breaks the rule, or the owner is no member of the tenant.
+        Conflict: when there is one by this name.
+    """
+    require(actor, Scope.WRITE)
+    check_name(name, "a model")
+    facts.check_text(problem, "problem")
+    _check_owner(actor, owner)
+    former = DeletedVersion.objects.of(actor.tenant).filter(model_name=name).aggregate(last=Max("number"))["last"]
+    try:
+        with transaction.atomic():
+            model = Model.objects.create(
+                tenant=actor.tenant,
+                name=name,
+                problem=problem,
+                owner=owner,
+                last_number=former or 0,
+                created_by=actor.name,
+            )
+            record(actor=actor, verb="model.create", subject=f"model:{name}")
+    except IntegrityError:
+        raise Conflict(f"there is a model called {name!r} already") from None
+    return model
+
+
+def change_model(*, actor: Actor, model: Model, problem: str = _UNSET, owner: User | None = _UNSET) -> Model:
+    """Change what may change of a model; what is not given stays.
+
+    Raises:
+        InvalidInput: when the owner is no member of the tenant.
+    """
+    require(actor, Scope.WRITE)
+    changes: dict[str, Any] = {}
+    if problem is not _UNSET:
+        changes["problem"] = facts.check_text(problem, "problem")
+    if owner is not _UNSET:
+        _check_owner(actor, owner)
+        changes["owner"] = owner
+    with transaction.atomic():
+        locked = lock_model(actor, model)
+        if changes:
+            Model.objects.filter(pk=locked.pk).update(**changes)
+            details = {**changes, "owner": owner.username if owner else None} if "owner" in changes else changes
+            record(actor=actor, verb="model.change", subject=f"model:{locked.name}", details=details)
+    return Model.objects.select_related("owner").get(pk=locked.pk)
+
+
+def delete_model(*, actor: Actor, model: Model) -> None:
+    """Delete a model with its versions and their bytes; what they were stays known.
+
+    Raises:
+        InUse: while it serves, or a version is being checked.
+    """
+    require(actor, Scope.WRITE)
+    with transaction.atomic():
+        locked = lock_model(actor, model)
+        versions = list(locked.versions.with_facts().select_for_update(of=("self",)))
+        _refuse_checking(versions)
+        kept = [_epitaph(actor, version) for version in versions]
+        digests = [digest for version in versions for digest in _digests(version)]
+        try:
+            locked.delete()
+        except (ProtectedError, RestrictedError) as error:
+            raise _in_use(f"the model {locked.name}", error, "deactivate it first") from None
+        DeletedVersion.objects.bulk_create(kept)
+        bump(actor.tenant)
+        details = {"versions": sorted(version.number for version in versions)}
+        record(actor=actor, verb="model.delete", subject=f"model:{locked.name}", details=details)
+        transaction.on_commit(lambda: release(actor.tenant, digests) and None)
+
+
+def register_version(
+    *,
+    actor: Actor,
+    model: Model,
+    files: Sequence[Upload],
+    sample: Upload | None = None,
+    metrics: dict[str, Any] | None = None,
+    manifest: dict[str, Any] | None = None,
+    description: str = "",
+    parent: Version | None = None,
+    signature: dict[str, Any] | Signature | None = None,
+) -> Version:
+    """Make a version of files that were kept; it is `checking` until the job that is made with it has examined them.
+
+    Raises:
+        InvalidInput: when something said of it does not fit; the files are released.
+        TooLarge: when the files are too large together.
+    """
+    require(actor, Scope.WRITE)
+    uploads = [*files, *([sample] if sample else [])]
+    try:
+        _check_uploads(files, sample)
+        if isinstance(signature, Signature):
+            signature = msgspec.to_builtins(signature)
+        given = facts.check_signature(signature)
+        said = {
+            "metrics": facts.check_metrics({} if metrics is None else metrics),
+            "manifest": _check_manifest({} if manifest is None else manifest),
+            "description": facts.check_text(description, "description"),
+            "signature": None if given is None else msgspec.to_builtins(given),
+            "parent": _check_parent(model, parent),
+        }
+        with transaction.atomic():
+            return _register(actor, model, files, sample, said)
+    except Exception:
+        release(actor.tenant, [upload.stored.digest for upload in uploads])
+        raise
+
+
+def _register(
+    actor: Actor, model: Model, files: Sequence[Upload], sample: Upload | None, said: dict[str, Any]
+) -> Version:
+    uploads = [*((MODEL_ROLE, upload) for upload in files), *([(SAMPLE_ROLE, sample)] if sample else [])]
+    artifacts = lock(actor.tenant, [upload.stored for _, upload in uploads])
+    rows = Model.objects.of(actor.tenant).filter(pk=model.pk)
+    if not rows.update(last_number=F("last_number") + 1):
+        raise NotFound(f"there is no model {model.name!r}")
+    number = rows.values_list("last_number", flat=True).get()
+    payload = {"model": model.name, "number": number}
+    job = submit(tenant=actor.tenant, kind=KIND, payload=payload, created_by=actor.name)
+    version = Version.objects.create(
+        tenant=actor.tenant, model=model, number=number, job=job, created_by=actor.name, **said
+    )
+    VersionFile.objects.bulk_create(
+        VersionFile(
+            tenant=actor.tenant,
+            version=version,
+            artifact=artifacts[upload.stored.digest],
+            position=position,
+            role=role,
+            filename=upload.filename,
+        )
+        for position, (role, upload) in enumerate(uploads)
+    )
+    details = {"files": [{"filename": upload.filename, "digest": upload.stored.digest} for _, upload in uploads]}
+    record(actor=actor, verb="version.register", subject=f"version:{model.name}:{number}", details=details)
+    return version
+
+
+def delete_version(*, actor: Actor, version: Version) -> None:
+    """Delete a version, and its bytes when no other version of the tenant has them; what it was stays known.
+
+    Raises:
+        InUse: while the plan in force or an alias needs it, or it is being checked; `details["users"]` names them.
+    """
+    require(actor, Scope.WRITE)
+    with transaction.atomic():
+        model = lock_model(actor, version.model)
+        locked = lock_version(actor, version)
+        _refuse_checking([locked])
+        kept, digests, was_ready = _epitaph(actor, locked), _digests(locked), locked.state == VersionState.READY
+        try:
+            locked.delete()
+        except (ProtectedError, RestrictedError) as error:
+            raise _in_use(f"version {kept.number} of {model.name}", error, "let them name another version") from None
+        kept.save(force_insert=True)
+        if was_ready:
+            mark_changed(model)
+        record(actor=actor, verb="version.delete", subject=f"version:{model.name}:{kept.number}", details=kept.facts)
+        transaction.on_commit(lambda: release(actor.tenant, digests) and None)
+
+
+def move_alias(*, actor: Actor, model: Model, name: str, version: Version) -> Alias:
+    """Let `model@name` mean `version` from now on.
+
+    Raises:
+        InvalidInput: when the name breaks the rule or is reserved, or the version is of another model.
+        Conflict: when the version is not ready.
+    """
+    require(actor, Scope.WRITE)
+    check_name(name, "an alias")
+    if name == RESERVED_ALIAS:
+        raise InvalidInput(f"{name!r} is no alias that can be moved: it is the version that answers most; promote one")
+    with transaction.atomic():
+        locked = lock_model(actor, model)
+        target = lock_version(actor, version)
+        if target.model_id != locked.pk:
+            raise InvalidInput(f"version: {target} is of another model, expected one of {locked.name}")
+        if target.state != VersionState.READY:
+            raise Conflict(f"{target} is {target.state}: only a ready version can have an alias", state=target.state)
+        before = Alias.objects.filter(model=locked, name=name).select_related("version").first()
+        values = {"version": target, "moved_by": actor.name, "moved_at": timezone.now()}
+        alias, _ = Alias.objects.update_or_create(
+            model=locked, name=name, defaults=values, create_defaults={**values, "tenant": actor.tenant}
+        )
+        mark_changed(locked)
+        details = {"before": before.version.number if before else None, "after": target.number}
+        record(actor=actor, verb="alias.move", subject=f"alias:{locked.name}@{name}", details=details)
+    return alias
+
+
+def delete_alias(*, actor: Actor, model: Model, name: str) -> None:
+    """Forget an alias; its version stays.
+
+    Raises:
+        NotFound: when the model has none by that name.
+    """
+    require(actor, Scope.WRITE)
+    with transaction.atomic():
+        locked = lock_model(actor, model)
+        alias = Alias.objects.filter(model=locked, name=name).select_related("version").first()
+        if alias is None:
+            raise NotFound(f"{locked.name} has no alias {name!r}")
+        alias.delete()
+        mark_changed(locked)
+        details = {"before": alias.version.number, "after": None}
+        record(actor=actor, verb="alias.delete", subject=f"alias:{locked.name}@{name}", details=details)
+
+
+def lock_model(actor: Actor, model: Model) -> Model:
+    """Read the actor's model again, locked until the caller's transaction ends.
+
+    Raises:
+        NotFound: when it is gone, or another tenant's.
+    """
+    locked = Model.objects.of(actor.tenant).filter(pk=model.pk).select_for_update(no_key=True).first()
+    if locked is None:
+        raise NotFound(f"there is no model {model.name!r}")
+    return locked
+
+
+def lock_version(actor: Actor, version: Version) -> Version:
+    """Read the actor's version again, locked until the caller's transaction ends; its model should be locked before.
+
+    Raises:
+        NotFound: when it is gone, or another tenant's.
+    """
+    rows = Version.objects.of(actor.tenant).filter(pk=version.pk)
+    locked = rows.select_related("model", "serving").select_for_update(of=("self",)).first()
+    if locked is None:
+        raise NotFound(f"there is no version {version.number} of {version.model.name!r}")
+    return locked
+
+
+def mark_changed(model: Model) -> None:
+    """Say, in the caller's transaction, that the data plane must hear of a change of `model`."""
+    Model.objects.filter(pk=model.pk).update(revision=F("revision") + 1)
+    bump(model.tenant)
+
+
+def _check_owner(actor: Actor, owner: User | None) -> None:
+    if owner is not None and not Member.objects.of(actor.tenant).filter(user=owner).exists():
+        raise InvalidInput(f"owner: {owner.username!r} is no member of this tenant")
+
+
+def _check_uploads(files: Sequence[Upload], sample: Upload | None) -> None:
+    if not 1 <= len(files) <= MAX_FILES:
+        raise InvalidInput(f"file: {len(files)} files, expected 1 to {MAX_FILES}")
+    uploads = [*files, *([sample] if sample else [])]
+    for upload in uploads:
+        facts.check_filename(upload.filename)
+    total, bound = sum(upload.stored.size_bytes for upload in uploads), settings.MODELYARD.max_upload_bytes
+    if total > bound:
+        raise TooLarge(f"the files have {total} bytes together, expected at most {bound}", max_bytes=bound)
+
+
+def _check_manifest(value: Any) -> dict[str, Any]:
+    manifest = facts.check_manifest(value)
+    digest = manifest.get("data_digest")
+    if digest is not None and not SHA256.match(digest):
+        raise InvalidInput(f"manifest.data_digest: got {digest[:80]!r}, expected `sha256:` and 64 hexadecimal digits")
+    return manifest
+
+
+def _check_parent(model: Model, parent: Version | None) -> Version | None:
+    if parent is not None and parent.model_id != model.pk:
+        raise InvalidInput(f"parent: {parent} is of another model, expected a version of {model.name}")
+    return parent
+
+
+def _refuse_checking(versions: Sequence[Version]) -> None:
+    checking = [version.number for version in versions if version.state == VersionState.CHECKING]
+    if checking:
+        numbers = ", ".join(str(number) for number in checking[:10])
+        raise InUse(f"version {numbers} is still being checked: wait until it is ready or refused", users=["a job"])
+
+
+def _in_use(what: str, error: ProtectedError | RestrictedError, mend: str) -> InUse:
+    held = error.protected_objects if isinstance(error, ProtectedError) else error.restricted_objects
+    users = sorted({str(user) for user in held})
+    return InUse(f"{what} is in use by {', '.join(users[:10])}: {mend}", users=users)
+
+
+def _digests(version: Version) -> list[str]:
+    found = [file.artifact.digest for file in version.files.select_related("artifact")]
+    return [*found, *([version.serving.digest] if version.serving else [])]
+
+
+def _epitaph(actor: Actor, version: Version) -> DeletedVersion:
+    files = [file.facts() for file in version.files.select_related("artifact")]
+    parent = version.parent
+    return DeletedVersion(
+        tenant=actor.tenant,
+        model_name=version.model.name,
+        number=version.number,
+        facts={
+            "state": version.state,
+            "refusal": version.refusal,
+            "description": version.description,
+            "format": version.format,
+            "runtime": version.runtime,
+            "digest": version.serving.digest if version.serving else None,
+            "files": files or (version.refusal or {}).get("files", []),
+            "metrics": version.metrics,
+            "manifest": version.manifest,
+            "parent": parent.number if parent else None,
+            "created_by": version.created_by,
+            "created_at": version.created_at.isoformat(),
+        },
+        deleted_by=actor.name,
+    )

@@ -1,0 +1,102 @@
+"""Artifacts come and go: kept when bytes arrive, released when no version needs them any more.
+
+Bytes and rows live in two systems, so the order decides. Bytes are there before their row, and whoever makes or uses a
+row holds it locked and has looked that the bytes are there. Who deletes locks the row, looks that nobody uses it,
+deletes bytes and row, and commits. So a row that a version uses always has its bytes; what a crash can leave is an
+artifact that nobody uses, which `sweep` finds.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from modelyard.artifacts.store import Stored
+from modelyard.control.registry.facts import check_filename
+from modelyard.control.registry.models import Artifact
+from modelyard.control.registry.storage import store
+from modelyard.control.tenancy.models import Scope, Tenant
+from modelyard.control.tenancy.services import Actor, require
+from modelyard.core.errors import InvalidInput, NotFound, Unavailable
+
+ABANDONED_SECONDS = 24 * 3600
+SWEEP_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that arrived and is in the store; `filename` is what the client calls it."""
+
+    filename: str
+    stored: Stored
+
+
+def keep_upload(*, actor: Actor, filename: str, chunks: Iterable[bytes], max_bytes: int | None = None) -> Upload:
+    """Put arriving bytes into the store. A version is made of them next; else they are gone a day later.
+
+    Raises:
+        TooLarge: once more came than an upload may have; nothing stays behind.
+        InvalidInput: when the name is no plain name, or the file is empty.
+    """
+    require(actor, Scope.WRITE)
+    check_filename(filename)
+    bound = settings.MODELYARD.max_upload_bytes if max_bytes is None else max_bytes
+    stored = store().put(str(actor.tenant.pk), chunks, bound)
+    with transaction.atomic():
+        lock(actor.tenant, [stored], make=True)
+    if stored.size_bytes == 0:
+        release(actor.tenant, [stored.digest])
+        raise InvalidInput(f"{filename}: the file is empty")
+    return Upload(filename, stored)
+
+
+def lock(tenant: Tenant, wanted: Sequence[Stored], *, make: bool = False) -> dict[str, Artifact]:
+    """Return the artifacts by digest, locked until the caller's transaction ends; with `make`, missing rows are made.
+
+    Raises:
+        Unavailable: when bytes were deleted in this very moment, because the last version made of them was.
+    """
+    sizes = {stored.digest: stored.size_bytes for stored in wanted}
+    if make:
+        rows = [Artifact(tenant=tenant, digest=digest, size_bytes=size) for digest, size in sorted(sizes.items())]
+        Artifact.objects.bulk_create(rows, ignore_conflicts=True)
+    locked = Artifact.objects.of(tenant).filter(digest__in=sizes).order_by("digest").select_for_update(no_key=True)
+    found = {artifact.digest: artifact for artifact in locked}
+    for digest in sizes:
+        if digest not in found or not _has_bytes(tenant, digest):
+            raise Unavailable("the same file was being deleted at this moment: send it again")
+    return found
+
+
+def release(tenant: Tenant, digests: Iterable[str]) -> int:
+    """Delete those of the artifacts that no version is made of or served from; return how many."""
+    deleted = 0
+    for digest in sorted(set(digests)):
+        with transaction.atomic():
+            locked = Artifact.objects.of(tenant).filter(digest=digest).select_for_update().first()
+            if locked is not None and Artifact.objects.unused().filter(pk=locked.pk).exists():
+                store().delete(str(tenant.pk), digest)
+                locked.delete()
+                deleted += 1
+    return deleted
+
+
+def sweep(older_than_seconds: float = ABANDONED_SECONDS) -> int:
+    """Delete artifacts that were uploaded so long ago and never used, or that a crash left; return how many."""
+    before = timezone.now() - timedelta(seconds=older_than_seconds)
+    left = Artifact.objects.unused().filter(created_at__lt=before).select_related("tenant")[:SWEEP_BATCH]
+    return sum(release(artifact.tenant, [artifact.digest]) for artifact in left)
+
+
+def _has_bytes(tenant: Tenant, digest: str) -> bool:
+    try:
+        chunks = store().open(str(tenant.pk), digest)
+    except NotFound:
+        return False
+    close = getattr(chunks, "close", None)
+    if close is not None:
+        close()
+    return True
