@@ -122,9 +122,10 @@ def is_prepared(settings: Settings) -> bool:
     if settings.database_url is not None or is_first_start(settings):
         return False
     try:
-        return (settings.home / PREPARED).read_text(encoding="ascii") == release()
+        kept: str = (settings.home / PREPARED).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
         return False
+    return kept == release()
 
 
 def release() -> str:

@@ -55,7 +55,7 @@ def list_keys(tenant: TenantName = TENANT, home: Home = None, json: Json = False
         print_json(found)
         return
     columns = ["prefix", "name", "scopes", "state", "expires_at", "created_by"]
-    rows = [[", ".join(row[name]) if name == "scopes" else row[name] for name in columns] for row in found]
+    rows = [[_cell(row[name]) for name in columns] for row in found]
     print_table(f"Keys of {tenant}", columns, rows, empty="no keys yet: `modelyard keys create` makes one")
 
 
@@ -116,6 +116,10 @@ def _facts(key: "ApiKey") -> dict[str, object]:
         "created_by": key.created_by,
         **shown,
     }
+
+
+def _cell(value: object) -> object:
+    return ", ".join(value) if isinstance(value, list) else value
 
 
 def _moment(text: str) -> datetime:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -21,16 +22,28 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-SERVERS = "On the server's machine"
-CLIENTS = "From anywhere"
-
-for _verb in (up.up, processes.web, processes.serve, processes.worker, processes.tend, home.init, doctor.doctor):
+VERBS: tuple[Callable[..., None], ...] = (
+    up.up,
+    processes.web,
+    processes.serve,
+    processes.worker,
+    processes.tend,
+    home.init,
+    doctor.doctor,
+    login.login,
+    versions.push,
+    predictions.predict,
+    models.models,
+    versions.versions,
+    versions.promote,
+    versions.rollback,
+    versions.deactivate,
+    versions.delete,
+    versions.download,
+)
+for _verb in VERBS:
     app.command()(_verb)
 app.add_typer(keys.app, name="keys")
-for _verb in (login.login, versions.push, predictions.predict, models.models, versions.versions, versions.promote):
-    app.command()(_verb)
-for _verb in (versions.rollback, versions.deactivate, versions.delete, versions.download):
-    app.command()(_verb)
 
 
 def _version(wanted: bool) -> None:

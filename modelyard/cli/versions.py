@@ -46,21 +46,18 @@ def push(
     json: Json = False,
 ) -> None:
     """Upload a model as a new version. Nothing is served by it before it is promoted."""
-    facts = {
-        "metrics": read_metrics(metric or []),
-        "manifest": read_object(manifest),
-        "signature": read_object(signature),
-    }
     with connected(url) as yard, progress_bar(json) as progress:
         version = yard.client.push(
             *files,
             name=name,
             sample=sample,
+            metrics=read_metrics(metric or []),
             description=description,
             parent=parent,
+            manifest=read_object(manifest),
+            signature=read_object(signature),
             wait=wait,
             progress=progress,
-            **facts,
         )
         forms = [("file", f"@{file}") for file in files] + ([("sample", f"@{sample}")] if sample else [])
         done = Done(

@@ -51,9 +51,10 @@ def capture(estimator: Any = None, folder: Path | None = None) -> Manifest:
 def facts(models: tuple[Any, ...], given: Manifest | Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the captured manifest with the given facts in place of its own."""
     first = models[0] if models else None
-    is_file = isinstance(first, (str, Path))
-    folder = Path(first).expanduser().absolute().parent if is_file else None
-    captured = capture(None if is_file else first, folder)
+    if isinstance(first, (str, Path)):
+        captured = capture(folder=Path(first).expanduser().absolute().parent)
+    else:
+        captured = capture(first)
     facts = msgspec.to_builtins(given) if isinstance(given, Manifest) else dict(given or {})
     merged: dict[str, Any] = {**msgspec.to_builtins(captured), **facts}
     try:

@@ -115,7 +115,7 @@ class Counted(io.FileIO):
         super().__init__(path, "rb")
         self._report = report
 
-    def read(self, size: int | None = -1) -> bytes:  # type: ignore[override]
+    def read(self, size: int | None = -1) -> bytes:
         """Return at most `size` bytes."""
         chunk = super().read(-1 if size is None else size) or b""
         self._report(len(chunk))

@@ -96,11 +96,11 @@ def broker(settings: Settings) -> Iterator[Finding]:
         else:
             yield ok("broker", "messages are files in the home folder")
         return
-    from kombu import Connection
+    from kombu.connection import Connection
 
     host = urlsplit(settings.broker_url).hostname
     try:
-        with Connection(settings.broker_url, connect_timeout=CONNECT_SECONDS) as connection:
+        with Connection(settings.broker_url, connect_timeout=CONNECT_SECONDS) as connection:  # type: ignore[no-untyped-call]
             connection.ensure_connection(max_retries=1, timeout=CONNECT_SECONDS)
     except Exception as error:  # each transport raises its own
         yield bad("broker", f"{host} does not answer: {type(error).__name__}", "start it, or mend MODELYARD_BROKER_URL")
