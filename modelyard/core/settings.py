@@ -203,10 +203,11 @@ class Settings:
 
 
 def _unknown(environment: Mapping[str, str]) -> list[str]:
-    known = {setting.variable for setting in TABLE}
+    known = {setting.variable.removeprefix(PREFIX) for setting in TABLE}
     wrong = []
-    for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known:
+    for variable in sorted(environment):
+        name = variable.removeprefix(PREFIX)
+        if variable.startswith(PREFIX) and name not in known:
             near = get_close_matches(name, known, n=1)
-            wrong.append(f"{name} is no setting" + (f"; did you mean {near[0]}?" if near else ""))
+            wrong.append(f"{variable} is no setting" + (f"; did you mean {PREFIX}{near[0]}?" if near else ""))
     return wrong
