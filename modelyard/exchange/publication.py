@@ -175,4 +175,5 @@ def _decode(data: bytes, kind: type[_Kind]) -> _Kind:
 
 
 def _encode(document: object) -> bytes:
-    return msgspec.json.encode(document, order="deterministic")
+    """Return the document's bytes: of equal documents equal ones, whatever order their mappings have."""
+    return msgspec.json.encode(msgspec.to_builtins(document, str_keys=True), order="deterministic")

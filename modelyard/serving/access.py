@@ -1,0 +1,49 @@
+"""Who asks: from the `Authorization` header to a tenant, by the snapshot alone."""
+
+import hashlib
+import time
+
+from modelyard.core.errors import Forbidden, Unauthenticated
+from modelyard.exchange import passes
+from modelyard.serving.served import Snapshot, TenantView
+
+_PASS = passes.PREFIX.encode()
+
+
+def authorise(snapshot: Snapshot, header: bytes | None, scope: str) -> TenantView:
+    """Return the tenant whose key, or pass, the header bears.
+
+    A key is looked up by its sha256: what a guesser could time is the comparison of digests that he cannot steer.
+
+    Raises:
+        Unauthenticated: when there is none, or it is unknown, revoked or expired.
+        Forbidden: when it has not the scope.
+    """
+    if header is None:
+        raise Unauthenticated("no API key: expected the header `Authorization: Bearer <key>`")
+    kind, _, secret = header.partition(b" ")
+    secret = secret.strip()
+    if kind.lower() != b"bearer" or not secret:
+        raise Unauthenticated("the Authorization header is not understood: expected `Bearer <key>`")
+    if secret.startswith(_PASS):
+        return _by_pass(snapshot, secret, scope)
+    found = snapshot.keys.get(hashlib.sha256(secret).hexdigest())
+    if found is None:
+        raise Unauthenticated("the API key is unknown or revoked")
+    tenant, entry = found
+    if entry.expires_at is not None and entry.expires_at <= time.time():
+        raise Unauthenticated("the API key has expired")
+    if scope not in entry.scopes:
+        raise Forbidden(f"the API key lacks the scope `{scope}`", scope=scope)
+    return tenant
+
+
+def _by_pass(snapshot: Snapshot, secret: bytes, scope: str) -> TenantView:
+    read = passes.parse(secret.decode("ascii", "replace"))
+    tenant = snapshot.tenants.get(read.tenant)
+    if tenant is None:
+        raise Unauthenticated("the pass is not valid (any more): reload the page")
+    read.verify(tenant.document.mac_key, time.time())
+    if scope not in passes.SCOPES:
+        raise Forbidden(f"a pass lacks the scope `{scope}`", scope=scope)
+    return tenant

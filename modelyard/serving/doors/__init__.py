@@ -1,0 +1,1 @@
+"""Thin ways in: each turns its transport into `core.begin(request, done)`."""

@@ -1,0 +1,113 @@
+"""The ASGI door (ASGI 3.0, HTTP and lifespan)."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from modelyard.core.errors import TooLarge
+from modelyard.serving.core import Core
+from modelyard.serving.message import Request, Response
+from modelyard.serving.protocols.rows import to_json
+from modelyard.serving.refusal import refusal
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class AsgiDoor:
+    """An ASGI application that answers every path with the core."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._max_body_bytes: int = core.settings.max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "http":
+            await self._http(scope, receive, send)
+        elif kind == "lifespan":
+            await self._lifespan(receive, send)
+        elif kind == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        body = await self._body(headers, receive)
+        if body is None:
+            return
+        if isinstance(body, TooLarge):
+            response = self._too_large(body)
+        else:
+            query = scope["query_string"].decode("ascii", "replace")
+            response = await self._answer(Request(scope["method"], scope["path"], query, headers, body))
+        length = (b"content-length", str(len(response.body)).encode())
+        await send({"type": "http.response.start", "status": response.status, "headers": [*response.headers, length]})
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _body(self, headers: list[tuple[bytes, bytes]], receive: Receive) -> bytes | TooLarge | None:
+        """Receive the body within its bound; None when the client has gone."""
+        most = self._max_body_bytes
+        for name, value in headers:
+            if name == b"content-length" and value.isdigit() and int(value[:20]) > most:
+                return _over(most)
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body", False):
+            return body if len(body) <= most else _over(most)
+        parts = [body]
+        size = len(body)
+        while message.get("more_body", False):
+            if size > most:
+                return _over(most)
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+        return b"".join(parts) if size <= most else _over(most)
+
+    async def _answer(self, request: Request) -> Response:
+        loop = asyncio.get_running_loop()
+        thread = threading.get_ident()
+        future: asyncio.Future[Response] = loop.create_future()
+
+        def settle(response: Response) -> None:
+            if not future.done():
+                future.set_result(response)
+
+        def done(response: Response) -> None:
+            if threading.get_ident() == thread:
+                settle(response)
+            else:
+                loop.call_soon_threadsafe(settle, response)
+
+        self._core.begin(request, done)
+        return await future
+
+    def _too_large(self, error: TooLarge) -> Response:
+        """The rest of the body is not read, so that the connection cannot go on."""
+        request_id = self._core.new_request_id()
+        body = to_json(error.body(request_id))
+        return refusal(error, body, request_id, [(b"connection", b"close")])
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await loop.run_in_executor(None, self._core.start)
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await loop.run_in_executor(None, self._core.stop)
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def _over(most: int) -> TooLarge:
+    return TooLarge(f"the body is too large: expected at most {most} bytes", max_bytes=most)

@@ -1,0 +1,166 @@
+"""Every loaded version, the loads under way, and who computes.
+
+A version is loaded once in a process, however many ask for it at the same time. Wrapped in one visible place:
+queue (batching, deadlines) -> runtime (in process, or in its sandboxed child).
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from modelyard.core.errors import ModelyardError, Unavailable
+from modelyard.core.settings import Settings
+from modelyard.exchange.snapshot import ServedVersion
+from modelyard.serving.loader import Loader
+from modelyard.serving.queue import Defer, Deliver, QueueLimits, Retired, VersionQueue
+from modelyard.serving.work import Work
+
+log = logging.getLogger(__name__)
+
+VersionKey = tuple[str, int, str]
+"""Tenant's id, version's id, digest of the serving artifact."""
+
+LOADING_THREADS = 4
+RUNNING_THREADS = 32
+RETRY_SECONDS = 5.0
+IDLE_SECONDS = 600.0
+
+
+class Engine:
+    """Loads, runs and unloads versions. Safe in threads.
+
+    Attributes:
+        retry_seconds: after which a version that could not be loaded is tried again.
+        idle_seconds: after which a version that no plan names, and nobody asked for, is unloaded.
+        loads: how many loads were begun, for the metrics.
+    """
+
+    def __init__(self, settings: Settings, loader: Loader, *, deliver: Deliver, defer: Defer) -> None:
+        self.retry_seconds = RETRY_SECONDS
+        self.idle_seconds = IDLE_SECONDS
+        self.loads = 0
+        self._loader = loader
+        self._deliver = deliver
+        self._defer = defer
+        self._limits = QueueLimits(
+            max_queue=settings.max_queue,
+            max_batch_rows=settings.max_rows,
+            inline_seconds=settings.inline_seconds,
+        )
+        self._queues: dict[VersionKey, VersionQueue] = {}
+        self._lock = threading.Lock()
+        self._loading = ThreadPoolExecutor(LOADING_THREADS, thread_name_prefix="load")
+        self._running = ThreadPoolExecutor(RUNNING_THREADS, thread_name_prefix="run")
+
+    def submit(self, key: VersionKey, name: str, version: ServedVersion, work: Work) -> None:
+        """Give a work to its version, which is loaded first where it is not.
+
+        Raises:
+            Unavailable: see `VersionQueue.submit`.
+        """
+        while True:
+            try:
+                queue = self._queues.get(key)
+                if queue is None or queue.failure is not None:
+                    queue = self.queue(key, name, version)
+                return queue.submit(work)
+            except Retired:
+                continue
+
+    def queue(self, key: VersionKey, name: str, version: ServedVersion) -> VersionQueue:
+        """Return the version's queue; a load is begun where there is none, or where the last failed a while ago."""
+        with self._lock:
+            queue = self._queues.get(key)
+            if queue is not None and (queue.failure is None or time.monotonic() - queue.failed_at < self.retry_seconds):
+                return queue
+            queue = VersionQueue(
+                name, deliver=self._deliver, defer=self._defer, pool=self._running, limits=self._limits
+            )
+            self._queues[key] = queue
+            self.loads += 1
+        self._loading.submit(self._load, key[0], queue, version)
+        return queue
+
+    def ensure(
+        self,
+        versions: Iterable[tuple[VersionKey, str, ServedVersion]],
+        ready: Callable[[ModelyardError | None], None],
+    ) -> None:
+        """Load what is not loaded and then call `ready` once, with None or the first error."""
+        queues = [self.queue(*version) for version in versions]
+        waits = _Countdown(len(queues), ready)
+        for queue in queues:
+            queue.watch(waits.one)
+
+    def is_loaded(self, key: VersionKey) -> bool:
+        queue = self._queues.get(key)
+        return queue is not None and queue.is_ready
+
+    def expire(self) -> None:
+        """Answer the requests whose deadline has passed."""
+        now = time.monotonic()
+        for queue in tuple(self._queues.values()):
+            queue.expire(now)
+
+    def retire_idle(self, keep: set[VersionKey]) -> None:
+        """Unload what is in no plan and was not asked for lately."""
+        before = time.monotonic() - self.idle_seconds
+        with self._lock:
+            idle = [key for key, queue in self._queues.items() if key not in keep and queue.last_used < before]
+            queues = [self._queues.pop(key) for key in idle]
+        for queue in queues:
+            queue.retire()
+
+    def stop(self) -> None:
+        """Finish what is under way and unload everything."""
+        self._loading.shutdown(wait=True, cancel_futures=True)
+        with self._lock:
+            queues = list(self._queues.values())
+            self._queues.clear()
+        for queue in queues:
+            if not queue.is_ready and queue.failure is None:
+                queue.failed(Unavailable("the server is stopping; try again", retry_after=1))
+            queue.retire()
+        self._running.shutdown(wait=True)
+
+    def _load(self, tenant: str, queue: VersionQueue, version: ServedVersion) -> None:
+        started = time.monotonic()
+        try:
+            runtime = self._loader.load(tenant, version, queue.cost)
+        except Exception as error:
+            log.error("load_failed", extra={"action": "load_failed", "version": queue.name}, exc_info=error)
+            queue.failed(_as_unavailable(queue.name, error))
+            return
+        log.info(
+            "loaded",
+            extra={"action": "loaded", "version": queue.name, "seconds": round(time.monotonic() - started, 3)},
+        )
+        queue.loaded(runtime, inline=not version.isolated)
+
+
+class _Countdown:
+    """Calls `ready` when so many have reported, with the first error if there was one."""
+
+    def __init__(self, count: int, ready: Callable[[ModelyardError | None], None]) -> None:
+        self._count = count
+        self._ready = ready
+        self._error: ModelyardError | None = None
+        self._lock = threading.Lock()
+        if not count:
+            ready(None)
+
+    def one(self, error: ModelyardError | None) -> None:
+        with self._lock:
+            self._count -= 1
+            self._error = self._error or error
+            last = self._count == 0
+        if last:
+            self._ready(self._error)
+
+
+def _as_unavailable(name: str, error: Exception) -> Unavailable:
+    """Tell a caller why a version cannot be had, without a path in it."""
+    reason = error.message if isinstance(error, ModelyardError) else type(error).__name__
+    return Unavailable(f"{name} could not be loaded: {reason}", retry_after=5)

@@ -1,0 +1,75 @@
+"""From a served version to a warm runtime: fetch, check the digest, load, try on sample rows."""
+
+import logging
+import time
+from pathlib import Path
+from typing import cast
+
+from modelyard.core.errors import ModelRefused
+from modelyard.core.settings import Settings
+from modelyard.core.tensors import Batch
+from modelyard.exchange.snapshot import ServedVersion
+from modelyard.runtimes.runtime import Runtime, runtime_class
+from modelyard.sandbox.isolated import IsolatedRuntime
+from modelyard.sandbox.limits import Limits
+from modelyard.serving.artifacts import LocalArtifacts
+from modelyard.serving.cost import Cost
+from modelyard.serving.protocols.decoder import Decoder
+
+log = logging.getLogger(__name__)
+
+WARM_UP_RUNS = 5
+WARM_UP_ROWS = 32
+
+
+class Loader:
+    """Blocks; called in the engine's loading threads."""
+
+    def __init__(self, artifacts: LocalArtifacts, settings: Settings) -> None:
+        self._artifacts = artifacts
+        self._limits = Limits.of(settings).within(settings.request_timeout_seconds)
+
+    def load(self, tenant: str, version: ServedVersion, cost: Cost) -> Runtime:
+        """Return a runtime that has answered the version's sample rows; what that cost goes into `cost`.
+
+        Raises:
+            ModelyardError, OSError: when it cannot be had; nothing of it stays loaded.
+        """
+        path = self._artifacts.fetch(tenant, version.digest)
+        runtime = self._open(path, version)
+        try:
+            self._warm_up(runtime, version, cost)
+        except BaseException:
+            runtime.unload()
+            raise
+        return runtime
+
+    def _open(self, path: Path, version: ServedVersion) -> Runtime:
+        if not version.isolated:
+            return runtime_class(version.runtime).load(path, version.signature)
+        child = IsolatedRuntime.load(path, version.signature, runtime=version.runtime, limits=self._limits)
+        return cast(Runtime, child)
+
+    @staticmethod
+    def _warm_up(runtime: Runtime, version: ServedVersion, cost: Cost) -> None:
+        """Run the sample rows one at a time and as one larger batch, twice at least: the first run is never typical."""
+        if not version.sample:
+            return
+        decoder = Decoder(version.signature)
+        singles = [decoder.from_rows([row]) for row in version.sample[:WARM_UP_RUNS]]
+        many = decoder.from_rows((version.sample * WARM_UP_ROWS)[:WARM_UP_ROWS])
+        _check(runtime, singles[0], version)
+        for batch in [*singles, *singles[:WARM_UP_RUNS], many, many]:
+            started = time.perf_counter()
+            runtime.predict(batch)
+            cost.measured(batch.n_rows, time.perf_counter() - started)
+
+
+def _check(runtime: Runtime, batch: Batch, version: ServedVersion) -> None:
+    answer = runtime.predict(batch)
+    lacking = [output.name for output in version.signature.outputs if output.name not in answer]
+    if lacking:
+        raise ModelRefused(f"the model gives no output `{lacking[0]}`, which its signature names")
+    for name, array in answer.items():
+        if array.ndim < 1 or len(array) != batch.n_rows:
+            raise ModelRefused(f"the model's output `{name}` has shape {array.shape}: expected {batch.n_rows} rows")

@@ -1,0 +1,57 @@
+"""From a reference to the version that answers: by number, by alias, or by the plan's weights."""
+
+import hashlib
+import random
+
+from modelyard.core.errors import Conflict, NotFound
+from modelyard.core.plan import Plan
+from modelyard.core.reference import Reference
+from modelyard.serving.served import ServedModel, VersionView
+
+_STEPS = float(1 << 64)
+
+CHAMPION = "champion"
+
+
+def representative(served: ServedModel, reference: Reference) -> VersionView:
+    """Return the version by whose signature a request is read: the one named, or the plan's champion.
+
+    Raises:
+        NotFound: when the model has no such version or alias.
+        Conflict: when the plan has no arm.
+    """
+    document = served.document
+    number = reference.version
+    if reference.alias is not None and reference.alias != CHAMPION:
+        number = document.aliases.get(reference.alias)
+        if number is None:
+            raise NotFound(f"model `{reference.model}` has no alias `{reference.alias}`")
+    elif number is None:
+        number = document.plan.champion
+        if number is None:
+            raise Conflict(f"model `{reference.model}` is not served: activate one of its versions")
+    view = served.views.get(number)
+    if view is None:
+        raise NotFound(f"model `{reference.model}` has no version {number} that may answer")
+    return view
+
+
+def point(plan: Plan, entity: str | int | None) -> float:
+    """Return where in [0, 1) a request falls: by chance, or by its entity, the same each time.
+
+    The first 64 bits of BLAKE2b (RFC 7693) over the plan's salt and the entity, as a fraction.
+    """
+    if entity is None:
+        return random.random()  # noqa: S311 - shares traffic, guards nothing
+    hashed = hashlib.blake2b(f"{plan.salt}\0{entity}".encode(), digest_size=8).digest()
+    return int.from_bytes(hashed, "big") / _STEPS
+
+
+def choose(served: ServedModel, entity: str | int | None) -> tuple[VersionView, float]:
+    """Return the arm's version, and the probability with which it was chosen."""
+    plan = served.document.plan
+    arm = plan.arms[0] if len(plan.arms) == 1 else plan.choose(point(plan, entity))
+    view = served.views.get(arm.version)
+    if view is None:
+        raise NotFound(f"model `{served.document.model}` has no version {arm.version} that may answer")
+    return view, arm.weight

@@ -1,0 +1,147 @@
+"""What the snapshot says, ready for use: tenants, their keys, and each model's versions."""
+
+import threading
+from collections.abc import Callable, Mapping
+
+from modelyard.core.errors import ModelyardError, NotFound
+from modelyard.core.signature import Signature
+from modelyard.exchange.snapshot import KeyEntry, ModelDocument, ServedVersion, TenantDocument
+from modelyard.serving.engine import VersionKey
+from modelyard.serving.protocols.decoder import Decoder
+from modelyard.serving.protocols.encoder import Encoder
+
+
+class VersionView:
+    """A version with its decoder and encoder, which are made when first used."""
+
+    __slots__ = ("_decoder", "_encoder", "key", "model", "name", "number", "signature", "version")
+
+    def __init__(self, tenant: str, model: str, number: int, version: ServedVersion) -> None:
+        self.key: VersionKey = (tenant, version.id, version.digest)
+        self.model = model
+        self.number = number
+        self.name = f"{model}:{number}"
+        self.version = version
+        self.signature: Signature = version.signature
+        self._decoder: Decoder | None = None
+        self._encoder: Encoder | None = None
+
+    @property
+    def decoder(self) -> Decoder:
+        if self._decoder is None:
+            self._decoder = Decoder(self.signature)
+        return self._decoder
+
+    @property
+    def encoder(self) -> Encoder:
+        if self._encoder is None:
+            self._encoder = Encoder(self.model, self.number, self.signature)
+        return self._encoder
+
+
+class ServedModel:
+    """A model's document, and a view of each of its versions. Never changed: a new document makes a new one."""
+
+    __slots__ = ("digest", "document", "views")
+
+    def __init__(self, tenant: str, digest: str, document: ModelDocument, before: "ServedModel | None") -> None:
+        self.digest = digest
+        self.document = document
+        views: dict[int, VersionView] = {}
+        for number, version in document.versions.items():
+            old = before.views.get(number) if before is not None else None
+            kept = old is not None and old.version == version
+            views[number] = old if kept and old is not None else VersionView(tenant, document.model, number, version)
+        self.views: Mapping[int, VersionView] = views
+
+    def planned(self) -> list[VersionView]:
+        """Return the versions that the plan needs loaded.
+
+        Raises:
+            NotFound: when the document does not hold one of them.
+        """
+        numbers = self.document.plan.versions
+        lacking = [number for number in numbers if number not in self.views]
+        if lacking:
+            raise NotFound(f"{self.document.model}:{lacking[0]} is in the plan, but not among the versions")
+        return [self.views[number] for number in numbers]
+
+
+class ModelSlot:
+    """A model's place: the one pointer that is swapped.
+
+    Attributes:
+        wanted: digest of the document that the tenant's document names now.
+        served: what answers; None before the first use.
+        refused: digest of a document that could not be brought into use, so that it is not tried too often.
+        retry_at: on `time.monotonic`, when to try it again.
+        pending: digest of the document that is just being brought into use.
+    """
+
+    __slots__ = ("_lock", "_waiting", "name", "pending", "refused", "retry_at", "served", "tenant", "wanted")
+
+    def __init__(self, tenant: str, name: str, wanted: str) -> None:
+        self.tenant = tenant
+        self.name = name
+        self.wanted = wanted
+        self.served: ServedModel | None = None
+        self.refused = ""
+        self.retry_at = 0.0
+        self.pending = ""
+        self._waiting: list[Callable[[ModelyardError | None], None]] = []
+        self._lock = threading.Lock()
+
+    def wait(self, ready: Callable[[ModelyardError | None], None]) -> bool:
+        """Have `ready` called when something is served; True for the first who waits: that one must fetch it."""
+        with self._lock:
+            if self.served is None:
+                self._waiting.append(ready)
+                return len(self._waiting) == 1
+        ready(None)
+        return False
+
+    def swap(self, served: ServedModel) -> None:
+        """Answer from this document from now on."""
+        with self._lock:
+            self.served = served
+            waiting, self._waiting = self._waiting, []
+        for ready in waiting:
+            ready(None)
+
+    def fail(self, error: ModelyardError) -> None:
+        """Tell those who wait that there is nothing to serve."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for ready in waiting:
+            ready(error)
+
+
+class TenantView:
+    """A tenant's document; slots of models live on from one document to the next."""
+
+    __slots__ = ("digest", "document", "id", "mac_key", "number", "slots")
+
+    def __init__(self, digest: str, document: TenantDocument, before: "TenantView | None") -> None:
+        self.digest = digest
+        self.document = document
+        self.id = document.tenant
+        self.number = int(document.tenant)
+        self.mac_key = bytes.fromhex(document.mac_key)
+        old = before.slots if before is not None else {}
+        self.slots: dict[str, ModelSlot] = {}
+        for name, wanted in document.models.items():
+            slot = old.get(name) or ModelSlot(self.id, name, wanted)
+            slot.wanted = wanted
+            self.slots[name] = slot
+
+
+class Snapshot:
+    """All tenants at one moment; swapped as a whole. `keys`: sha256 of a key to whose it is."""
+
+    __slots__ = ("keys", "tenants")
+
+    def __init__(self, tenants: Mapping[str, TenantView]) -> None:
+        self.tenants = tenants
+        self.keys: dict[str, tuple[TenantView, KeyEntry]] = {
+            entry.sha256: (tenant, entry) for tenant in tenants.values() for entry in tenant.document.keys
+        }
