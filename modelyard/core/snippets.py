@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,7 @@ def snippets(
 def curl(url: str, reference: str, row: Mapping[str, Any], key: str = "") -> str:
     """Return a command for a POSIX shell."""
     bearer = shlex.quote(f"Authorization: Bearer {key}") if key else f'"Authorization: Bearer ${KEY_VARIABLE}"'
-    body = shlex.quote(json.dumps({"rows": [row]}))
+    body = shlex.quote(f'{{"rows": [{_literal(row, json.dumps, comma="")}]}}')
     return (
         f"curl {shlex.quote(f'{url}/predict/{reference}')} \\\n"
         f"  -H {bearer} \\\n"
@@ -92,8 +92,8 @@ def python_value(value: Any) -> str:
     return repr(value)
 
 
-def _literal(row: Mapping[str, Any], write: Any) -> str:
-    """Write a row on one line where it fits, else with its values folded over several."""
+def _literal(row: Mapping[str, Any], write: Callable[[Any], str], comma: str = ",") -> str:
+    """Write a row on one line where it fits, else folded over several; `comma` follows the last value then."""
     parts = [f"{json.dumps(str(name))}: {write(value)}" for name, value in row.items()]
     line = "{" + ", ".join(parts) + "}"
     if len(line) <= LINE_LENGTH - 24:
@@ -103,6 +103,7 @@ def _literal(row: Mapping[str, Any], write: Any) -> str:
         if lines[-1] and len(lines[-1]) + len(part) > LINE_LENGTH - 8:
             lines.append("")
         lines[-1] += ("" if not lines[-1] else " ") + part + ","
+    lines[-1] = lines[-1][:-1] + comma
     return "{\n" + "\n".join(f"    {line}" for line in lines) + "\n}"
 
 

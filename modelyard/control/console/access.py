@@ -15,7 +15,6 @@ from django_htmx.http import HttpResponseClientRedirect
 from modelyard.control.console import toasts
 from modelyard.control.console.rendering import fault, is_htmx
 from modelyard.control.tenancy import services as tenancy
-from modelyard.control.tenancy.services import Actor
 from modelyard.core.errors import Forbidden, InvalidInput, ModelyardError, NotFound
 
 View = Callable[..., HttpResponseBase]

@@ -10,13 +10,13 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
 from modelyard.control.registry.models import Version
+from modelyard.control.registry.services import MAX_FILES
 from modelyard.control.tenancy.models import Role, Scope
 from modelyard.core.errors import InvalidInput
 from modelyard.core.reference import NAME_RULE, check_name
 
 MAX_PROBLEM = 20_000
 MAX_JSON = 200_000
-MAX_FILES = 10
 
 SCOPE_MEANINGS = [
     (Scope.PREDICT, "Predict", "Ask any model of this tenant for predictions."),
@@ -42,7 +42,10 @@ class Styled:
     def refuse(self, error: Exception, *fields: str) -> None:
         """Put what a service refused beside the field that its message names, else above the form."""
         message = getattr(error, "message", str(error))
-        named = next((field for field in fields if message.startswith((f"{field}:", f"{field} ", f"`{field}`"))), None)
+        named = next(
+            (field for field in fields if message.startswith((f"{field}:", f"{field}.", f"{field} ", f"`{field}`"))),
+            None,
+        )
         self.add_error(named, message)  # type: ignore[attr-defined]
 
 
@@ -206,7 +209,7 @@ class AliasForm(Styled, forms.Form):
 
     def __init__(self, *args: Any, numbers: list[int], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["version"].choices = [(number, f"Version {number}") for number in numbers]  # type: ignore[attr-defined]
+        self.fields["version"].choices = [(number, f"v{number}") for number in numbers]  # type: ignore[attr-defined]
 
     def clean_name(self) -> str:
         try:

@@ -123,7 +123,7 @@ def _text(value: Value, kind: str) -> str:
 
 
 def _hint(column: Column) -> str:
-    parts = []
+    parts = [str(column.type)]
     if column.minimum is not None and column.maximum is not None:
         parts.append(f"seen {column.minimum:.6g} to {column.maximum:.6g}")
     if column.shape:

@@ -23,7 +23,7 @@ from modelyard.control.tenancy.services import Actor
 from modelyard.core.errors import NotFound
 from modelyard.core.snippets import snippets
 
-MAX_COLUMNS_SHOWN = 40
+MAX_COLUMNS_SHOWN = 200
 
 
 def address(actor: Actor, version: Version) -> str:
@@ -49,7 +49,9 @@ def version_context(version: Version, posted: tryit.Posted | None = None) -> dic
         "report": version.report or {},
         "metrics": sorted((version.metrics or {}).items()),
         "manifest": [
-            (name, value) for name, value in sorted((version.manifest or {}).items()) if value not in (None, "", {})
+            (name, value)
+            for name, value in sorted((version.manifest or {}).items())
+            if value not in (None, "", {}) and name != "data_digest"
         ],
     }
     if signature is not None:

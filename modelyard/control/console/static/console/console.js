@@ -71,10 +71,11 @@
 
   // --- clicks --------------------------------------------------------------------------------------------------
   document.addEventListener("click", function (event) {
-    const target = event.target.closest("[data-theme-toggle], [data-copy], [data-dialog], [data-closes], [data-dismiss]");
+    const target = event.target.closest("[data-theme-toggle], [data-copy], [data-dialog], [data-opens], [data-closes], [data-dismiss]");
     if (target) {
       if (target.dataset.themeToggle !== undefined) nextTheme();
       else if (target.dataset.copy) copy(target);
+      else if (target.dataset.opens) document.getElementById(target.dataset.opens).open = true;
       else if (target.dataset.dismiss !== undefined) target.closest(".toast").remove();
       else if (target.dataset.closes !== undefined) {
         const open = target.closest("dialog");
