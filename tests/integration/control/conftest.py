@@ -68,6 +68,6 @@ def person(tenant: Tenant, admin: Actor) -> User:
 
     from modelyard.control.tenancy import services
 
-    user = User.objects.create_user("ada", password="a long enough password")
+    user = User.objects.create_user("ada")
     services.add_member(actor=admin, user=user, role="admin")
     return user
