@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, cast
+from typing import Any
 
-from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
@@ -15,12 +14,13 @@ from django_htmx.http import HttpResponseClientRedirect
 from modelyard.control.console import toasts
 from modelyard.control.console.rendering import fault, is_htmx
 from modelyard.control.tenancy import services as tenancy
+from modelyard.control.tenancy.models import Scope
 from modelyard.core.errors import Forbidden, InvalidInput, ModelyardError, NotFound
 
 View = Callable[..., HttpResponseBase]
 
 
-def page(scope: str, *methods: str) -> Callable[[View], View]:
+def page(scope: Scope, *methods: str) -> Callable[[View], View]:
     """Guard a view of a tenant's page: it is called with the request, the actor, and what else the address holds.
 
     A stranger's tenant looks as if it were not there. Without the scope it is a 403 page. What a POST raises is
@@ -36,7 +36,7 @@ def page(scope: str, *methods: str) -> Callable[[View], View]:
             if request.method not in (*allowed, "HEAD" if "GET" in allowed else ""):
                 return HttpResponseNotAllowed(allowed)
             try:
-                actor = tenancy.actor_for(cast(User, request.user), tenant)
+                actor = tenancy.actor_for(request.user, tenant)
                 tenancy.require(actor, scope)
                 return view(request, actor, **place)
             except (NotFound, InvalidInput) as error:

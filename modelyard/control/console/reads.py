@@ -102,7 +102,7 @@ def lines(page: Page) -> list[ModelLine]:
     """Return what the list shows of each model of a page."""
     found: list[Model] = list(page.object_list)
     keys = [model.pk for model in found]
-    counted = {
+    counted: dict[int, Any] = {
         row["model"]: row
         for row in Version.objects.filter(model__in=keys)
         .values("model")

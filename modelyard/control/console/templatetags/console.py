@@ -17,6 +17,7 @@ from modelyard.control.registry.models import Version
 register = template.Library()
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
+UNITS = ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))
 
 
 @register.simple_tag
@@ -75,12 +76,10 @@ def distance(moment: datetime, seconds: float) -> str:
         return f"{moment.day} {moment:%b %Y}"
     if away < 45:
         return "just now" if seconds >= 0 else "in a moment"
-    for length, word in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
-        count = round(away / length)
-        if count and away >= length * 0.75:
-            text = f"{count} {word}{'' if count == 1 else 's'}"
-            return f"{text} ago" if seconds > 0 else f"in {text}"
-    return "just now"
+    length, word = next(pair for pair in UNITS if away >= pair[0] or pair[0] == MINUTE)
+    count = max(1, int(away // length))
+    text = f"{count} {word}{'' if count == 1 else 's'}"
+    return f"{text} ago" if seconds > 0 else f"in {text}"
 
 
 @register.filter

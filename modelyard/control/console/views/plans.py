@@ -47,7 +47,7 @@ def stop(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     if request.method == "POST":
         deployments.deactivate(actor=actor, model=model, reason=request.POST.get("reason", "")[:2000])
         toasts.say(request, f"{name} is no longer served.", undo=reverse("console:rollback", kwargs=place))
-        return redirect("console:model", **place)
+        return redirect("console:model", tenant=actor.tenant.name, name=name)
     context = {
         "section": "models",
         "model": model,

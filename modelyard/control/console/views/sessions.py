@@ -1,9 +1,6 @@
 """Signing in and out, choosing a tenant, and one's own account."""
 
-from typing import cast
-
 from django.contrib.auth import login, logout, update_session_auth_hash
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -61,7 +58,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """Lead to the only tenant, or let choose among several."""
     if not request.user.is_authenticated:
         return redirect("console:sign-in")
-    user = cast(User, request.user)
+    user = request.user
     memberships = list(Member.objects.filter(user=user).select_related("tenant").order_by("tenant__name"))
     if len(memberships) == 1:
         return redirect("console:models", tenant=memberships[0].tenant.name)
@@ -73,7 +70,7 @@ def account(request: HttpRequest) -> HttpResponse:
     """Show who one is, and change the password."""
     if not request.user.is_authenticated:
         return ask_to_sign_in(request)
-    user = cast(User, request.user)
+    user = request.user
     form = PasswordForm(user, data=request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         form.save()

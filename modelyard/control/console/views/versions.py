@@ -107,10 +107,10 @@ def activate(request: HttpRequest, actor: Actor, name: str, number: int) -> Http
     version = reads.find_version(actor.tenant, name, number)
     before = reads.arms_of(version.model)
     deployments.activate(actor=actor, version=version, reason=request.POST.get("reason", "")[:2000])
-    model = {"tenant": actor.tenant.name, "name": name}
+    place = {"tenant": actor.tenant.name, "name": name}
     undo = "console:rollback" if before else "console:stop"
-    toasts.say(request, f"{version} now answers every request to {name}.", undo=reverse(undo, kwargs=model))
-    return redirect("console:model", **model)
+    toasts.say(request, f"{version} now answers every request to {name}.", undo=reverse(undo, kwargs=place))
+    return redirect("console:model", tenant=actor.tenant.name, name=name)
 
 
 @page(Scope.WRITE, "GET", "POST")

@@ -1,0 +1,62 @@
+"""The console's addresses. Beneath `/t/<tenant>/` everything belongs to that tenant."""
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from modelyard.control.console.views import (
+    aliases,
+    audit,
+    keys,
+    members,
+    models,
+    plans,
+    pushes,
+    sessions,
+    trials,
+    versions,
+)
+
+app_name = "console"
+
+VERSION = [
+    path("", versions.show_version, name="version"),
+    path("state/", versions.state, name="version-state"),
+    path("activate/", versions.activate, name="version-activate"),
+    path("delete/", versions.delete, name="version-delete"),
+    path("files/<int:position>/", versions.download, name="version-file"),
+    path("try/", trials.ask, name="version-try"),
+]
+
+MODEL: list[URLPattern | URLResolver] = [
+    path("", models.show_model, name="model"),
+    path("edit/", models.edit, name="model-edit"),
+    path("delete/", models.delete, name="model-delete"),
+    path("push/", pushes.push, name="push"),
+    path("history/", plans.history, name="history"),
+    path("rollback/", plans.rollback, name="rollback"),
+    path("stop/", plans.stop, name="stop"),
+    path("aliases/", aliases.move, name="alias-move"),
+    path("aliases/<str:alias>/delete/", aliases.delete, name="alias-delete"),
+    path("versions/<int:number>/", include(VERSION)),
+    path("versions/<int:number>/line/", versions.line, name="version-line"),
+]
+
+TENANT: list[URLPattern | URLResolver] = [
+    path("", models.models, name="models"),
+    path("new/", models.new, name="model-new"),
+    path("new/name/", models.check, name="model-check"),
+    path("models/<str:name>/", include(MODEL)),
+    path("keys/", keys.keys, name="keys"),
+    path("keys/<int:pk>/revoke/", keys.revoke, name="key-revoke"),
+    path("members/", members.members, name="members"),
+    path("members/<int:pk>/role/", members.change, name="member-role"),
+    path("members/<int:pk>/remove/", members.remove, name="member-remove"),
+    path("audit/", audit.entries, name="audit"),
+]
+
+urlpatterns = [
+    path("", sessions.home, name="home"),
+    path("sign-in/", sessions.sign_in, name="sign-in"),
+    path("sign-out/", sessions.sign_out, name="sign-out"),
+    path("account/", sessions.account, name="account"),
+    path("t/<str:tenant>/", include(TENANT)),
+]
