@@ -28,6 +28,7 @@ Port = Annotated[
 def web(home: Home = None, port: Port = None, json: Json = False) -> None:
     """Serve the API and the console; and predictions too, unless MODELYARD_EMBEDDED is false."""
     settings = _begin("web", json, home=home, port=port)
+    set_up_django()
     import uvicorn
 
     uvicorn.run(

@@ -172,12 +172,14 @@ def reachable(host: str) -> str:
 
 
 def answers(url: str) -> bool:
-    """Tell whether a GET of `url` is answered with 200."""
+    """Tell whether a GET of `url` is answered, and not with a server's error: a refusal is an answer too."""
     import urllib.error
     import urllib.request
 
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310  the address is our own
-            return bool(response.status == 200)
-    except (OSError, urllib.error.URLError):
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310  the address is our own
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code < 500
+    except OSError:
         return False

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +12,7 @@ import msgspec
 
 from modelyard.client import manifest as manifests
 from modelyard.client.records import Alias, Answer, Deployment, Key, Model, Version
-from modelyard.client.rows import body_of
+from modelyard.client.rows import body_of, plain
 from modelyard.client.transport import TRIES, Transport
 from modelyard.client.uploads import Counted, model_files, sample_file
 from modelyard.core.errors import Conflict, DeadlineExceeded, InvalidInput, ModelyardError, NotFound
@@ -312,13 +312,22 @@ class Client:
 
     # Predictions
 
-    def predict(self, model: str, inputs: Any) -> Answer:
+    def predict(
+        self,
+        model: str,
+        inputs: Any,
+        *,
+        entity_ids: Sequence[str | int] | None = None,
+        outputs: Sequence[str] = (),
+    ) -> Answer:
         """Ask for predictions; a server that says "not now, try again" is asked again, for a few seconds at most.
 
         Args:
             model: `iris` (the plan decides which version answers), `iris:3` or `iris@candidate`.
             inputs: a DataFrame or Table, an array `(n_rows, n_columns)`, a list of dictionaries or of rows, or one
                 dictionary. NaN means a missing value.
+            entity_ids: one a row; the same entity is answered by the same version while several share the requests.
+            outputs: names of further outputs to give.
 
         Raises:
             InvalidInput: when a row does not fit the version's signature; the message says where.
@@ -327,7 +336,12 @@ class Client:
             >>> yard.predict("churn:3", [{"age": 41, "plan": "pro"}])
         """
         path = f"/predict/{parse_reference(model)}"
-        response = self._data.send("POST", path, json=body_of(inputs), tries=TRIES, repeat_only_if_told=True)
+        body = body_of(inputs)
+        if entity_ids is not None:
+            body["entity_ids"] = plain(list(entity_ids))
+        if outputs:
+            body["options"] = {"outputs": list(outputs)}
+        response = self._data.send("POST", path, json=body, tries=TRIES, repeat_only_if_told=True)
         return _record(response.content, Answer)
 
     # Keys

@@ -113,7 +113,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         predictions: `(n_rows,)`, or `(n_rows, ...)` of a model with a shaped output.
-        probabilities: `(n_rows, n_classes)` of a classifier that gives them.
+        probabilities: of a classifier that gives them, one dictionary a row, class to probability.
         prediction_ids: one a row, by which feedback finds its prediction.
         outputs: the model's further outputs, by name.
     """
