@@ -58,6 +58,8 @@ class PlanRecord(TenantOwned):
     restores = models.PositiveIntegerField(null=True)
     actor = models.CharField(max_length=150)
     at = models.DateTimeField(default=timezone.now)
+    appended = False
+    """True on the object that a call just appended; False on one that was read."""
 
     objects = PlanRecordQuerySet.as_manager()
 

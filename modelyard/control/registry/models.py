@@ -21,7 +21,7 @@ class ModelQuerySet(TenantQuerySet):
     """Reads of models."""
 
     def with_facts(self) -> Self:
-        """Add `n_ready`, `n_checking`, `n_refused`, `newest_ready` and what higher apps know; a page costs four queries."""
+        """Add `n_ready`, `n_checking`, `n_refused`, `newest_ready` and what higher apps know; two queries a page."""
         versions = Version.objects.filter(model=OuterRef("pk")).order_by()
 
         def count(state: str) -> Coalesce:
@@ -50,7 +50,9 @@ class Model(TenantOwned):
 
     name = models.CharField(max_length=64)
     problem = models.TextField(blank=True, help_text="what is predicted, for whom, and why")
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     last_number = models.PositiveIntegerField(default=0)
     revision = models.PositiveBigIntegerField(default=0)
     created_by = models.CharField(max_length=150)
@@ -108,7 +110,7 @@ class VersionQuerySet(TenantQuerySet):
     """Reads of versions."""
 
     def with_facts(self) -> Self:
-        """Load all that a version is shown with, and add `size_bytes` and what higher apps know; three queries a page."""
+        """Load all that a version is shown with, and add what higher apps know; three queries a page."""
         return (
             self.select_related("model", "serving", "parent", "parent__model")
             .prefetch_related(

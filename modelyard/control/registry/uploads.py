@@ -45,12 +45,18 @@ def keep_upload(*, actor: Actor, filename: str, chunks: Iterable[bytes], max_byt
     check_filename(filename)
     bound = settings.MODELYARD.max_upload_bytes if max_bytes is None else max_bytes
     stored = store().put(str(actor.tenant.pk), chunks, bound)
-    with transaction.atomic():
-        lock(actor.tenant, [stored], make=True)
+    keep_stored(actor, stored)
     if stored.size_bytes == 0:
         release(actor.tenant, [stored.digest])
         raise InvalidInput(f"{filename}: the file is empty")
     return Upload(filename, stored)
+
+
+def keep_stored(actor: Actor, stored: Stored) -> None:
+    """Make the row of bytes that were just put into the store, if there is none yet."""
+    require(actor, Scope.WRITE)
+    with transaction.atomic():
+        lock(actor.tenant, [stored], make=True)
 
 
 def lock(tenant: Tenant, wanted: Sequence[Stored], *, make: bool = False) -> dict[str, Artifact]:

@@ -6,75 +6,129 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('modelyard_registry', '0001_initial'),
-        ('modelyard_tenancy', '0001_initial'),
+        ("modelyard_registry", "0001_initial"),
+        ("modelyard_tenancy", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Deployment',
+            name="Deployment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('limits', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('model', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='deployment', to='modelyard_registry.model')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='modelyard_tenancy.tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("limits", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "model",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deployment",
+                        to="modelyard_registry.model",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="modelyard_tenancy.tenant"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Published',
+            name="Published",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('revision', models.PositiveBigIntegerField()),
-                ('digest', models.CharField(max_length=64)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('model', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='published', to='modelyard_registry.model')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='modelyard_tenancy.tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("revision", models.PositiveBigIntegerField()),
+                ("digest", models.CharField(max_length=64)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "model",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="published",
+                        to="modelyard_registry.model",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="modelyard_tenancy.tenant"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Arm',
+            name="Arm",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('weight', models.FloatField(null=True)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='modelyard_tenancy.tenant')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='arms', to='modelyard_registry.version')),
-                ('deployment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='arms', to='modelyard_deployments.deployment')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("weight", models.FloatField(null=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="modelyard_tenancy.tenant"
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="arms",
+                        to="modelyard_registry.version",
+                    ),
+                ),
+                (
+                    "deployment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="arms",
+                        to="modelyard_deployments.deployment",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-weight', 'id'],
-                'constraints': [models.UniqueConstraint(fields=('deployment', 'version'), name='one_arm_per_version')],
+                "ordering": ["-weight", "id"],
+                "constraints": [models.UniqueConstraint(fields=("deployment", "version"), name="one_arm_per_version")],
             },
         ),
         migrations.CreateModel(
-            name='PlanRecord',
+            name="PlanRecord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('plan', models.JSONField()),
-                ('digests', models.JSONField(default=dict)),
-                ('verb', models.CharField(max_length=32)),
-                ('reason', models.TextField(blank=True)),
-                ('restores', models.PositiveIntegerField(null=True)),
-                ('actor', models.CharField(max_length=150)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('deployment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='plans', to='modelyard_deployments.deployment')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='modelyard_tenancy.tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                ("plan", models.JSONField()),
+                ("digests", models.JSONField(default=dict)),
+                ("verb", models.CharField(max_length=32)),
+                ("reason", models.TextField(blank=True)),
+                ("restores", models.PositiveIntegerField(null=True)),
+                ("actor", models.CharField(max_length=150)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "deployment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="plans",
+                        to="modelyard_deployments.deployment",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="modelyard_tenancy.tenant"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-number'],
-                'indexes': [models.Index(fields=['deployment', '-at'], name='plan_by_time')],
-                'constraints': [models.UniqueConstraint(fields=('deployment', 'number'), name='one_plan_per_number')],
+                "ordering": ["-number"],
+                "indexes": [models.Index(fields=["deployment", "-at"], name="plan_by_time")],
+                "constraints": [models.UniqueConstraint(fields=("deployment", "number"), name="one_plan_per_number")],
             },
         ),
     ]

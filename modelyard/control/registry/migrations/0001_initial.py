@@ -7,158 +7,266 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('modelyard_jobs', '0001_initial'),
-        ('modelyard_tenancy', '0001_initial'),
+        ("modelyard_jobs", "0001_initial"),
+        ("modelyard_tenancy", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Artifact',
+            name="Artifact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(max_length=64)),
-                ('size_bytes', models.PositiveBigIntegerField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='modelyard_tenancy.tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.CharField(max_length=64)),
+                ("size_bytes", models.PositiveBigIntegerField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="modelyard_tenancy.tenant"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='DeletedVersion',
+            name="DeletedVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('model_name', models.CharField(max_length=64)),
-                ('number', models.PositiveIntegerField()),
-                ('facts', models.JSONField()),
-                ('deleted_by', models.CharField(max_length=150)),
-                ('deleted_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='modelyard_tenancy.tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("model_name", models.CharField(max_length=64)),
+                ("number", models.PositiveIntegerField()),
+                ("facts", models.JSONField()),
+                ("deleted_by", models.CharField(max_length=150)),
+                ("deleted_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="modelyard_tenancy.tenant"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Model',
+            name="Model",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=64)),
-                ('problem', models.TextField(blank=True, help_text='what is predicted, for whom, and why')),
-                ('last_number', models.PositiveIntegerField(default=0)),
-                ('revision', models.PositiveBigIntegerField(default=0)),
-                ('created_by', models.CharField(max_length=150)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='modelyard_tenancy.tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=64)),
+                ("problem", models.TextField(blank=True, help_text="what is predicted, for whom, and why")),
+                ("last_number", models.PositiveIntegerField(default=0)),
+                ("revision", models.PositiveBigIntegerField(default=0)),
+                ("created_by", models.CharField(max_length=150)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="modelyard_tenancy.tenant"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Version',
+            name="Version",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('checking', 'Checking'), ('ready', 'Ready'), ('refused', 'Refused')], default='checking', max_length=16)),
-                ('refusal', models.JSONField(null=True)),
-                ('description', models.TextField(blank=True)),
-                ('format', models.CharField(blank=True, max_length=32)),
-                ('signature', models.JSONField(null=True)),
-                ('metrics', models.JSONField(default=dict)),
-                ('manifest', models.JSONField(default=dict)),
-                ('report', models.JSONField(null=True)),
-                ('sample', models.JSONField(default=list)),
-                ('runtime', models.CharField(blank=True, max_length=32)),
-                ('isolated', models.BooleanField(default=False)),
-                ('created_by', models.CharField(max_length=150)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('checked_at', models.DateTimeField(null=True)),
-                ('job', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='modelyard_jobs.job')),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='modelyard_registry.model')),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='children', to='modelyard_registry.version')),
-                ('serving', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='modelyard_registry.artifact')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='modelyard_tenancy.tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("checking", "Checking"), ("ready", "Ready"), ("refused", "Refused")],
+                        default="checking",
+                        max_length=16,
+                    ),
+                ),
+                ("refusal", models.JSONField(null=True)),
+                ("description", models.TextField(blank=True)),
+                ("format", models.CharField(blank=True, max_length=32)),
+                ("signature", models.JSONField(null=True)),
+                ("metrics", models.JSONField(default=dict)),
+                ("manifest", models.JSONField(default=dict)),
+                ("report", models.JSONField(null=True)),
+                ("sample", models.JSONField(default=list)),
+                ("runtime", models.CharField(blank=True, max_length=32)),
+                ("isolated", models.BooleanField(default=False)),
+                ("created_by", models.CharField(max_length=150)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("checked_at", models.DateTimeField(null=True)),
+                (
+                    "job",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="modelyard_jobs.job",
+                    ),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="modelyard_registry.model",
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="children",
+                        to="modelyard_registry.version",
+                    ),
+                ),
+                (
+                    "serving",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="modelyard_registry.artifact",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="modelyard_tenancy.tenant"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-number'],
+                "ordering": ["-number"],
             },
         ),
         migrations.CreateModel(
-            name='Alias',
+            name="Alias",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=64)),
-                ('moved_by', models.CharField(max_length=150)),
-                ('moved_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='modelyard_tenancy.tenant')),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='aliases', to='modelyard_registry.model')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.RESTRICT, related_name='aliases', to='modelyard_registry.version')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=64)),
+                ("moved_by", models.CharField(max_length=150)),
+                ("moved_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="modelyard_tenancy.tenant"
+                    ),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="aliases",
+                        to="modelyard_registry.model",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.RESTRICT,
+                        related_name="aliases",
+                        to="modelyard_registry.version",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='VersionFile',
+            name="VersionFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('role', models.CharField(choices=[('model', 'model'), ('sample', 'sample')], default='model', max_length=16)),
-                ('filename', models.CharField(max_length=255)),
-                ('artifact', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='modelyard_registry.artifact')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='modelyard_tenancy.tenant')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='files', to='modelyard_registry.version')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("model", "model"), ("sample", "sample")], default="model", max_length=16
+                    ),
+                ),
+                ("filename", models.CharField(max_length=255)),
+                (
+                    "artifact",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="modelyard_registry.artifact"
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="modelyard_tenancy.tenant"
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="files",
+                        to="modelyard_registry.version",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position', 'id'],
+                "ordering": ["position", "id"],
             },
         ),
         migrations.AddIndex(
-            model_name='artifact',
-            index=models.Index(fields=['created_at'], name='artifact_age'),
+            model_name="artifact",
+            index=models.Index(fields=["created_at"], name="artifact_age"),
         ),
         migrations.AddConstraint(
-            model_name='artifact',
-            constraint=models.UniqueConstraint(fields=('tenant', 'digest'), name='one_artifact_per_digest'),
+            model_name="artifact",
+            constraint=models.UniqueConstraint(fields=("tenant", "digest"), name="one_artifact_per_digest"),
         ),
         migrations.AddIndex(
-            model_name='deletedversion',
-            index=models.Index(fields=['tenant', 'model_name', '-number'], name='deleted_version_by_name'),
+            model_name="deletedversion",
+            index=models.Index(fields=["tenant", "model_name", "-number"], name="deleted_version_by_name"),
         ),
         migrations.AddIndex(
-            model_name='model',
-            index=models.Index(fields=['tenant', '-created_at'], name='model_newest'),
+            model_name="model",
+            index=models.Index(fields=["tenant", "-created_at"], name="model_newest"),
         ),
         migrations.AddIndex(
-            model_name='model',
-            index=models.Index(fields=['tenant', 'revision'], name='model_revision'),
+            model_name="model",
+            index=models.Index(fields=["tenant", "revision"], name="model_revision"),
         ),
         migrations.AddConstraint(
-            model_name='model',
-            constraint=models.UniqueConstraint(fields=('tenant', 'name'), name='one_model_per_name'),
+            model_name="model",
+            constraint=models.UniqueConstraint(fields=("tenant", "name"), name="one_model_per_name"),
         ),
         migrations.AddIndex(
-            model_name='version',
-            index=models.Index(fields=['model', 'state', '-number'], name='version_by_state'),
+            model_name="version",
+            index=models.Index(fields=["model", "state", "-number"], name="version_by_state"),
         ),
         migrations.AddConstraint(
-            model_name='version',
-            constraint=models.UniqueConstraint(fields=('model', 'number'), name='one_version_per_number'),
+            model_name="version",
+            constraint=models.UniqueConstraint(fields=("model", "number"), name="one_version_per_number"),
         ),
         migrations.AddConstraint(
-            model_name='version',
-            constraint=models.UniqueConstraint(fields=('job',), name='one_version_per_job'),
+            model_name="version",
+            constraint=models.UniqueConstraint(fields=("job",), name="one_version_per_job"),
         ),
         migrations.AddConstraint(
-            model_name='alias',
-            constraint=models.UniqueConstraint(fields=('model', 'name'), name='one_alias_per_name'),
+            model_name="alias",
+            constraint=models.UniqueConstraint(fields=("model", "name"), name="one_alias_per_name"),
         ),
     ]

@@ -1,0 +1,256 @@
+"""`/api/v1/models/`, with their versions and aliases."""
+
+import time
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import mixins, status
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet, ViewSetMixin
+
+from modelyard.control.registry import downloads, services
+from modelyard.control.registry.filters import ModelFilter, VersionFilter
+from modelyard.control.registry.finding import find_alias, find_model, find_version
+from modelyard.control.registry.models import Alias, Model, Version, VersionState
+from modelyard.control.registry.receiving import given_files, receive_into_store
+from modelyard.control.registry.serializers import (
+    AliasSerializer,
+    ChangedModel,
+    ModelSerializer,
+    MovedAlias,
+    NewModel,
+    NewVersion,
+    VersionLine,
+    VersionSerializer,
+)
+from modelyard.control.rest import actor_of
+from modelyard.control.tenancy.models import Scope
+from modelyard.core.errors import Conflict, InvalidInput
+from modelyard.core.schema import openapi
+from modelyard.core.signature import Signature
+
+LONGEST_WAIT_SECONDS = 30.0
+POLL_SECONDS = 0.1
+HEAVY = ("signature", "sample", "report")
+
+
+def checked(serializer: type, request: Request) -> dict[str, Any]:
+    """Return what the caller sent, as `serializer` takes it."""
+    given = serializer(data=request.data)
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)
+
+
+class Models(mixins.ListModelMixin, GenericViewSet):
+    """Named things to predict."""
+
+    scopes = {"GET": Scope.READ, "POST": Scope.WRITE, "PATCH": Scope.WRITE, "DELETE": Scope.WRITE}
+    serializer_class = ModelSerializer
+    filterset_class = ModelFilter
+    ordering_fields = ("name", "created_at", "last_number")
+    queryset = Model.objects.none()
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return Model.objects.of(actor_of(self.request).tenant).with_facts()
+
+    @extend_schema(request=NewModel, responses={201: ModelSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a model without versions."""
+        actor, given = actor_of(request), checked(NewModel, request)
+        model = services.create_model(actor=actor, **{"owner": actor.user, **given})
+        return Response(self._shown(request, model.name), status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses=ModelSerializer)
+    def retrieve(self, request: Request, name: str) -> Response:
+        return Response(self._shown(request, name))
+
+    @extend_schema(request=ChangedModel, responses=ModelSerializer)
+    def partial_update(self, request: Request, name: str) -> Response:
+        """Change the problem statement or the owner; a name never changes."""
+        actor = actor_of(request)
+        model = find_model(actor.tenant, name)
+        services.change_model(actor=actor, model=model, **checked(ChangedModel, request))
+        return Response(self._shown(request, name))
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, name: str) -> Response:
+        """Delete the model with its versions; refused while it serves."""
+        actor = actor_of(request)
+        services.delete_model(actor=actor, model=find_model(actor.tenant, name))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _shown(self, request: Request, name: str) -> dict[str, Any]:
+        model = find_model(actor_of(request).tenant, name, Model.objects.with_facts())
+        return dict(ModelSerializer(model).data)
+
+
+WAIT = OpenApiParameter("wait", OpenApiTypes.NUMBER, description="seconds, at most 30, to wait for the examination")
+
+
+class Versions(mixins.ListModelMixin, GenericViewSet):
+    """Trained results of a model. A version never changes."""
+
+    scopes = {"GET": Scope.READ, "POST": Scope.WRITE, "DELETE": Scope.WRITE}
+    takes_uploads = True
+    parser_classes = (MultiPartParser,)
+    serializer_class = VersionLine
+    filterset_class = VersionFilter
+    ordering_fields = ("number", "created_at", "checked_at")
+    queryset = Version.objects.none()
+
+    def get_queryset(self) -> QuerySet[Any]:
+        model = find_model(actor_of(self.request).tenant, self.kwargs["name"])
+        return Version.objects.with_facts().filter(model=model).defer(*HEAVY)
+
+    @extend_schema(request={"multipart/form-data": NewVersion}, responses={201: VersionSerializer}, parameters=[WAIT])
+    def create(self, request: Request, name: str) -> Response:
+        """Upload a version. It is `checking` until it was examined in the background, then `ready` or `refused`."""
+        actor = actor_of(request)
+        seconds = _wait_seconds(request)
+        model = find_model(actor.tenant, name)
+        with receive_into_store(request, actor):
+            given = checked(NewVersion, request)
+            number, given["parent"] = given["parent"], None
+            if number is not None:
+                given["parent"] = model.versions.filter(number=number).first()
+                if given["parent"] is None:
+                    raise InvalidInput(f"parent: {name} has no version {number}")
+            files, sample = given_files(actor, given.pop("file"), given.pop("sample", None))
+            version = services.register_version(actor=actor, model=model, files=files, sample=sample, **given)
+        _wait(version, seconds)
+        shown = VersionSerializer(self._full(request, name, version.number)).data
+        place = f"/api/v1/models/{name}/versions/{version.number}/"
+        return Response(shown, status=status.HTTP_201_CREATED, headers={"Location": place})
+
+    @extend_schema(responses=VersionSerializer, parameters=[WAIT])
+    def retrieve(self, request: Request, name: str, number: int) -> Response:
+        seconds = _wait_seconds(request)
+        version = self._full(request, name, number)
+        if seconds and version.state == VersionState.CHECKING:
+            _wait(version, seconds)
+            version = self._full(request, name, number)
+        return Response(VersionSerializer(version).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, name: str, number: int) -> Response:
+        """Delete the version; refused while the plan in force or an alias needs it."""
+        actor = actor_of(request)
+        services.delete_version(actor=actor, version=find_version(actor.tenant, name, number))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    def artifact(self, request: Request, name: str, number: int) -> HttpResponseBase:
+        """Download what was uploaded: one file as it came, several as a zip."""
+        version = find_version(actor_of(request).tenant, name, number)
+        return downloads.answer(request, version)
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def openapi(self, request: Request, name: str, number: int) -> Response:
+        """Describe the version's own prediction endpoint, as an OpenAPI document."""
+        version = find_version(actor_of(request).tenant, name, number)
+        if version.signature is None:
+            raise Conflict(f"{version} is {version.state}: it has no signature yet", state=version.state)
+        signature = msgspec.convert(version.signature, Signature)
+        return Response(openapi(str(version), signature, settings.MODELYARD.predict_url))
+
+    def _full(self, request: Request, name: str, number: int) -> Version:
+        return find_version(actor_of(request).tenant, name, number, Version.objects.with_facts())
+
+
+class Aliases(mixins.ListModelMixin, GenericViewSet):
+    """Movable names for a model's versions."""
+
+    scopes = {"GET": Scope.READ, "PUT": Scope.WRITE, "DELETE": Scope.WRITE}
+    serializer_class = AliasSerializer
+    ordering_fields = ("name", "moved_at")
+    queryset = Alias.objects.none()
+
+    def get_queryset(self) -> QuerySet[Any]:
+        model = find_model(actor_of(self.request).tenant, self.kwargs["name"])
+        return Alias.objects.with_facts().filter(model=model)
+
+    def retrieve(self, request: Request, name: str, alias: str) -> Response:
+        model = find_model(actor_of(request).tenant, name)
+        return Response(AliasSerializer(find_alias(model, alias)).data)
+
+    @extend_schema(request=MovedAlias, responses={200: AliasSerializer, 201: AliasSerializer})
+    def update(self, request: Request, name: str, alias: str) -> Response:
+        """Let the alias name another version, or make it. The answer says how to undo that."""
+        actor = actor_of(request)
+        model = find_model(actor.tenant, name)
+        number = checked(MovedAlias, request)["version"]
+        version = model.versions.filter(number=number).select_related("model").first()
+        if version is None:
+            raise InvalidInput(f"version: {name} has no version {number}")
+        before = model.aliases.filter(name=alias).values_list("version__number", flat=True).first()
+        services.move_alias(actor=actor, model=model, name=alias, version=version)
+        place = f"/api/v1/models/{name}/aliases/{alias}/"
+        undo = {"method": "DELETE", "path": place, "body": None}
+        if before is not None:
+            undo = {"method": "PUT", "path": place, "body": {"version": before}}
+        shown = {**AliasSerializer(find_alias(model, alias)).data, "undo": undo}
+        return Response(shown, status=status.HTTP_201_CREATED if before is None else status.HTTP_200_OK)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, name: str, alias: str) -> Response:
+        actor = actor_of(request)
+        model = find_model(actor.tenant, name)
+        services.delete_alias(actor=actor, model=model, name=find_alias(model, alias).name)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _wait_seconds(request: Request) -> float:
+    text = request.query_params.get("wait", "0")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= LONGEST_WAIT_SECONDS:
+        raise InvalidInput(f"wait: got {text[:40]!r}, expected a number of seconds, 0 to {LONGEST_WAIT_SECONDS:g}")
+    return seconds
+
+
+def _wait(version: Version, seconds: float) -> None:
+    """Come back when the version was examined, or `seconds` have passed."""
+    rows = Version.objects.filter(pk=version.pk, state=VersionState.CHECKING)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and rows.exists():
+        time.sleep(POLL_SECONDS)
+
+
+def verb(route: str, view: type[ViewSetMixin], actions: dict[str, str], name: str) -> list[URLPattern]:
+    """Return the address of something that is no collection: without a slash at its end, and, unlisted, with one."""
+    return [
+        path(route, view.as_view(actions), name=name),
+        path(f"{route}/", view.as_view(actions, schema=None)),
+    ]
+
+
+_VERSION = "models/<str:name>/versions/<int:number>"
+urlpatterns = [
+    path("models/", Models.as_view({"get": "list", "post": "create"}), name="models"),
+    path(
+        "models/<str:name>/",
+        Models.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="model",
+    ),
+    path("models/<str:name>/versions/", Versions.as_view({"get": "list", "post": "create"}), name="versions"),
+    path(f"{_VERSION}/", Versions.as_view({"get": "retrieve", "delete": "destroy"}), name="version"),
+    *verb(f"{_VERSION}/artifact", Versions, {"get": "artifact"}, "artifact"),
+    *verb(f"{_VERSION}/openapi", Versions, {"get": "openapi"}, "version-openapi"),
+    path("models/<str:name>/aliases/", Aliases.as_view({"get": "list"}), name="aliases"),
+    path(
+        "models/<str:name>/aliases/<str:alias>/",
+        Aliases.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+        name="alias",
+    ),
+]
+app_name = "registry"

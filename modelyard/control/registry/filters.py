@@ -1,0 +1,43 @@
+"""Which models and versions a list shows."""
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django_filters import rest_framework as filters
+
+from modelyard.control.registry.models import Model, Version, VersionState
+
+MAX_SEARCH = 100
+
+
+class ModelFilter(filters.FilterSet):
+    """`?search=churn&owner=ada&created_after=2026-01-01T00:00:00Z`."""
+
+    search = filters.CharFilter(method="find", max_length=MAX_SEARCH, label="text in the name or the problem")
+    owner = filters.CharFilter(field_name="owner__username", max_length=150)
+    created_after = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+
+    class Meta:
+        model = Model
+        fields = ()
+
+    def find(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(Q(name__icontains=value) | Q(problem__icontains=value))
+
+
+class VersionFilter(filters.FilterSet):
+    """`?state=ready&format=onnx&alias=candidate`."""
+
+    state = filters.ChoiceFilter(choices=VersionState.choices)
+    format = filters.CharFilter(max_length=32)
+    runtime = filters.CharFilter(max_length=32)
+    isolated = filters.BooleanFilter()
+    created_by = filters.CharFilter(max_length=150)
+    alias = filters.CharFilter(field_name="aliases__name", max_length=64)
+    created_after = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+
+    class Meta:
+        model = Version
+        fields = ()

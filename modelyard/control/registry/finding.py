@@ -1,0 +1,49 @@
+"""From what an address names to a row of the caller's tenant; what is missing and what is another's look the same."""
+
+from modelyard.control.registry.models import Alias, Model, ModelQuerySet, Version, VersionQuerySet
+from modelyard.control.tenancy.models import Tenant
+from modelyard.core.errors import NotFound
+from modelyard.core.reference import NAME
+
+
+def find_model(tenant: Tenant, name: str, rows: ModelQuerySet | None = None) -> Model:
+    """Return the tenant's model.
+
+    Raises:
+        NotFound: when there is none by that name.
+    """
+    models = Model.objects.all() if rows is None else rows
+    found: Model | None = models.of(tenant).filter(name=name).first() if NAME.match(name) else None
+    if found is None:
+        raise NotFound("there is no model by this name, or none that you may see")
+    found.tenant = tenant
+    return found
+
+
+def find_version(tenant: Tenant, name: str, number: int, rows: VersionQuerySet | None = None) -> Version:
+    """Return the version of the tenant's model.
+
+    Raises:
+        NotFound: when there is no such model, or no version by that number.
+    """
+    model = find_model(tenant, name)
+    versions = Version.objects.select_related("serving", "parent") if rows is None else rows
+    found: Version | None = versions.filter(model=model, number=number).first()
+    if found is None:
+        raise NotFound("there is no version by this number, or none that you may see")
+    found.model, found.tenant = model, tenant
+    return found
+
+
+def find_alias(model: Model, name: str) -> Alias:
+    """Return the model's alias.
+
+    Raises:
+        NotFound: when it has none by that name.
+    """
+    found: Alias | None = None
+    if NAME.match(name):
+        found = Alias.objects.with_facts().filter(model=model, name=name).first()
+    if found is None:
+        raise NotFound("there is no alias by this name, or none that you may see")
+    return found

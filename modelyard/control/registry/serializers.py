@@ -1,0 +1,247 @@
+"""How models, versions and aliases look in the API, and what is taken from it."""
+
+import json
+from difflib import get_close_matches
+from typing import Any
+
+from django.contrib.auth.models import User
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from modelyard.control.registry.facts import MAX_SIGNATURE_BYTES, MAX_TEXT
+from modelyard.control.registry.models import Alias, DeletedVersion, Model, Version
+from modelyard.control.registry.services import MAX_FILES, MODEL_ROLE
+from modelyard.core.errors import InvalidInput
+from modelyard.core.reference import NAME, NAME_RULE
+
+LARGEST_NUMBER = 2**31 - 1
+
+
+class Given(serializers.Serializer):
+    """What a caller sends; a field that is unknown is refused, not passed over."""
+
+    ignored = frozenset({"csrfmiddlewaretoken"})
+
+    def run_validation(self, data: Any = empty) -> Any:
+        for name in data if hasattr(data, "keys") else ():
+            if name not in self.fields and name not in self.ignored:
+                near = get_close_matches(str(name), list(self.fields), 1)
+                hint = f"did you mean `{near[0]}`?" if near else f"expected some of {', '.join(self.fields)}"
+                raise InvalidInput(f"unknown field `{str(name)[:60]}`; {hint}")
+        return super().run_validation(data)
+
+
+class NameField(serializers.CharField):
+    """A model's or an alias's name."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=64, trim_whitespace=False, help_text=NAME_RULE, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = super().to_internal_value(data)
+        if not NAME.match(text):
+            raise serializers.ValidationError(f"{text[:64]!r} is no name: expected {NAME_RULE}")
+        return text
+
+
+@extend_schema_field({"type": "string", "description": "a JSON object, as text"})
+class JsonTextField(serializers.Field):
+    """JSON within a form's text field."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("expected a JSON object as text, not as a file")
+        if len(data) > 2 * MAX_SIGNATURE_BYTES:
+            raise serializers.ValidationError("this is too long")
+        try:
+            return json.loads(data)
+        except RecursionError:
+            raise serializers.ValidationError("nested too deep") from None
+        except ValueError as error:
+            raise serializers.ValidationError(f"expected JSON: {error}") from None
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+@extend_schema_field({"type": "string", "description": "the username of a member"})
+class OwnerField(serializers.Field):
+    """A member, by username."""
+
+    def to_internal_value(self, data: Any) -> User:
+        if not isinstance(data, str) or not data or len(data) > 150 or "\x00" in data:
+            raise serializers.ValidationError("expected the username of a member")
+        found = User.objects.filter(username=data, is_active=True).first()
+        if found is None:
+            raise serializers.ValidationError(f"{data!r} is no member of this tenant")
+        return found
+
+    def to_representation(self, value: User) -> str:
+        return value.username
+
+
+class NewModel(Given):
+    name = NameField()
+    problem = serializers.CharField(max_length=MAX_TEXT, required=False, allow_blank=True, default="")
+    owner = OwnerField(required=False, allow_null=True)
+
+
+class ChangedModel(Given):
+    problem = serializers.CharField(max_length=MAX_TEXT, required=False, allow_blank=True)
+    owner = OwnerField(required=False, allow_null=True)
+
+
+class VersionCounts(serializers.Serializer):
+    ready = serializers.IntegerField(source="n_ready")
+    checking = serializers.IntegerField(source="n_checking")
+    refused = serializers.IntegerField(source="n_refused")
+
+
+class ModelSerializer(serializers.ModelSerializer):
+    """A model as it is shown; `ModelQuerySet.with_facts` brings what is not its own."""
+
+    owner = serializers.CharField(source="owner.username", default=None, read_only=True, help_text="a username")
+    versions = VersionCounts(source="*", read_only=True)
+    newest_ready = serializers.IntegerField(read_only=True, allow_null=True)
+    champion = serializers.IntegerField(
+        read_only=True, allow_null=True, default=None, help_text="the version that answers most; null: not served"
+    )
+    aliases = serializers.SerializerMethodField(help_text="name to the version's number")
+
+    class Meta:
+        model = Model
+        fields = (
+            "name", "problem", "owner", "versions", "last_number", "newest_ready", "champion", "aliases",
+            "created_by", "created_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    def get_aliases(self, model: Model) -> dict[str, int]:
+        return {alias.name: alias.version.number for alias in model.aliases.all()}
+
+
+class FileSerializer(serializers.Serializer):
+    filename = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+    digest = serializers.CharField()
+    role = serializers.ChoiceField(choices=["model", "sample"])
+
+
+class RefusalSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    message = serializers.CharField()
+    details = serializers.DictField()
+
+
+class VersionLine(serializers.ModelSerializer):
+    """A version as a list shows it; `VersionQuerySet.with_facts` brings what is not its own."""
+
+    model = serializers.CharField(source="model.name", read_only=True)
+    reference = serializers.CharField(source="__str__", read_only=True, help_text="how to ask for it: `iris:3`")
+    state = serializers.ChoiceField(choices=["checking", "ready", "refused"], read_only=True)
+    refusal = serializers.SerializerMethodField()
+    size_bytes = serializers.SerializerMethodField(help_text="of the uploaded model files together")
+    metrics = serializers.DictField(child=serializers.FloatField(), read_only=True)
+    manifest = serializers.DictField(read_only=True)
+    parent = serializers.IntegerField(source="parent.number", default=None, read_only=True)
+    aliases = serializers.SerializerMethodField()
+    weight = serializers.FloatField(
+        read_only=True,
+        allow_null=True,
+        default=None,
+        help_text="in the plan in force; null: not in it, or watching",
+    )
+    files = serializers.SerializerMethodField()
+    digest = serializers.CharField(
+        source="serving.digest", default=None, read_only=True, help_text="sha256 of what is served"
+    )
+    job = serializers.UUIDField(source="job_id", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Version
+        fields: tuple[str, ...] = (
+            "model", "number", "reference", "state", "refusal", "description", "format", "runtime", "isolated",
+            "size_bytes", "metrics", "manifest", "parent", "aliases", "weight", "files", "digest", "created_by",
+            "created_at", "checked_at", "job",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    @extend_schema_field(RefusalSerializer(allow_null=True))
+    def get_refusal(self, version: Version) -> dict[str, Any] | None:
+        if version.refusal is None:
+            return None
+        return {name: version.refusal.get(name, {}) for name in ("code", "message", "details")}
+
+    def get_size_bytes(self, version: Version) -> int:
+        return sum(int(file["size_bytes"]) for file in self.get_files(version) if file["role"] == MODEL_ROLE)
+
+    def get_aliases(self, version: Version) -> list[str]:
+        return [alias.name for alias in version.aliases.all()]
+
+    @extend_schema_field(FileSerializer(many=True))
+    def get_files(self, version: Version) -> list[dict[str, Any]]:
+        return [file.facts() for file in version.files.all()] or (version.refusal or {}).get("files", [])
+
+
+class VersionSerializer(VersionLine):
+    """All of a version."""
+
+    signature = serializers.DictField(read_only=True, allow_null=True)
+    sample = serializers.ListField(child=serializers.DictField(), read_only=True)
+    report = serializers.DictField(read_only=True, allow_null=True)
+
+    class Meta(VersionLine.Meta):
+        fields = (*VersionLine.Meta.fields, "signature", "sample", "report")
+        read_only_fields = fields
+
+
+class NewVersion(Given):
+    """A form: `file` once for each file, in the order in which they are applied (a scaler, then a classifier)."""
+
+    file = serializers.ListField(
+        child=serializers.FileField(max_length=255),
+        min_length=1,
+        max_length=MAX_FILES,
+        help_text="the model: .onnx, .skops, .pkl or .joblib; several become one pipeline",
+    )
+    sample = serializers.FileField(required=False, max_length=255, help_text="rows as CSV, Parquet or .npy")
+    metrics = JsonTextField(required=False, default=dict, help_text='numbers by name, as {"accuracy": 0.97}')
+    manifest = JsonTextField(required=False, default=dict, help_text="what is needed to make the version again")
+    signature = JsonTextField(required=False, default=None, help_text="columns and outputs, where they are known")
+    description = serializers.CharField(required=False, allow_blank=True, default="", max_length=MAX_TEXT)
+    parent = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=LARGEST_NUMBER,
+        help_text="number of the version that this one was made from",
+    )
+
+
+class AliasSerializer(serializers.ModelSerializer):
+    model = serializers.CharField(source="model.name", read_only=True)
+    reference = serializers.SerializerMethodField(help_text="how to ask for it: `iris@candidate`")
+    version = serializers.IntegerField(source="version.number", read_only=True)
+
+    class Meta:
+        model = Alias
+        fields = ("name", "model", "reference", "version", "moved_by", "moved_at")
+        read_only_fields = fields
+
+    def get_reference(self, alias: Alias) -> str:
+        return f"{alias.model.name}@{alias.name}"
+
+
+class MovedAlias(Given):
+    version = serializers.IntegerField(min_value=1, max_value=LARGEST_NUMBER)
+
+
+class DeletedVersionSerializer(serializers.ModelSerializer):
+    facts = serializers.DictField(read_only=True)
+
+    class Meta:
+        model = DeletedVersion
+        fields = ("model_name", "number", "facts", "deleted_by", "deleted_at")
+        read_only_fields = fields
