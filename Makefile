@@ -45,7 +45,7 @@ bench: $(DEV) servers ## serving speed beside its peers, as a table of ratios
 
 .PHONY: docs
 docs: $(DEV) ## write the pages that come from tables
-	python -m docs.generate
+	python docs/generate.py
 
 .PHONY: lock
 lock: $(DEV) ## find the newest releases and write both locks
