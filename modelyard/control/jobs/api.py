@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
-from rest_framework.routers import DefaultRouter
+from rest_framework.routers import SimpleRouter
 from rest_framework.serializers import CharField, JSONField, ModelSerializer
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
@@ -50,8 +50,7 @@ class Jobs(ReadOnlyModelViewSet):
         return Job.objects.of(actor_of(self.request).tenant)
 
 
-router = DefaultRouter(use_regex_path=False)
-router.include_root_view = False
+router = SimpleRouter(use_regex_path=False)
 router.register("jobs", Jobs, basename="job")
 urlpatterns = router.urls
 app_name = "jobs"

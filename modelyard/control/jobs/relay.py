@@ -21,7 +21,7 @@ def send(job_id: str) -> None:
 
 
 def relay(send: Send = send) -> int:
-    """Send what the outbox holds, oldest first; return how many were sent.
+    """Send what the outbox holds, oldest first; return how many were sent. Raises what the broker does.
 
     Rows are deleted after they were sent, so that a crash between the two sends again rather than never. Several
     relays share the rows where the database can skip locked ones; SQLite is not locked while the broker is talked to.
@@ -30,15 +30,21 @@ def relay(send: Send = send) -> int:
         rows = Outbox.objects.order_by("id")
         if connection.features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True)
-        batch = list(rows[:BATCH])
-        for sent, row in enumerate(batch):
-            try:
-                send(str(row.job_id))
-            except Exception:
-                _forget(batch[:sent])
-                raise
-        _forget(batch)
-    return len(batch)
+        sent, fault = _send_all(list(rows[:BATCH]), send)
+        _forget(sent)
+    if fault:
+        raise fault
+    return len(sent)
+
+
+def _send_all(batch: list[Outbox], send: Send) -> tuple[list[Outbox], Exception | None]:
+    """Send until one cannot be sent; return what was, and why not more."""
+    for index, row in enumerate(batch):
+        try:
+            send(str(row.job_id))
+        except Exception as fault:
+            return batch[:index], fault
+    return batch, None
 
 
 def _batch() -> AbstractContextManager[Any]:

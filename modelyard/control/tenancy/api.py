@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.routers import DefaultRouter
+from rest_framework.routers import SimpleRouter
 from rest_framework.serializers import ModelSerializer, Serializer
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
@@ -185,8 +185,7 @@ class Audit(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet):
         return AuditEntry.objects.of(actor_of(self.request).tenant)
 
 
-router = DefaultRouter(use_regex_path=False)
-router.include_root_view = False
+router = SimpleRouter(use_regex_path=False)
 router.register("tenants", Tenants, basename="tenant")
 router.register("members", Members, basename="member")
 router.register("keys", Keys, basename="key")
