@@ -3,10 +3,9 @@
 import warnings
 from typing import Any
 
-import numpy as np
-
 from modelyard.core.signature import Column, DataType, Role, Signature
-from modelyard.runtimes.estimators import is_tree, steps_of
+from modelyard.runtimes import trees
+from modelyard.runtimes.estimators import steps_of
 
 _OPSET = {"": 18, "ai.onnx.ml": 3}
 MATRIX_INPUT = "input"
@@ -19,8 +18,7 @@ class NotConvertible(Exception):
 def convert(estimator: Any, signature: Signature) -> bytes:
     """Return the graph: inputs are double, one matrix or one input a column; outputs are named as in the signature.
 
-    Double inputs keep what a scaler computes; before a tree, which compares float32 numbers, they are rounded as the
-    estimator itself rounds them.
+    Double inputs keep what a scaler computes; `trees` rounds where the estimator itself does.
 
     Raises:
         NotConvertible: with the reason.
@@ -32,33 +30,24 @@ def convert(estimator: Any, signature: Signature) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            prepared, final = _rounded_before_trees(estimator)
+            trees.register()
             graph = skl2onnx.convert_sklearn(
-                prepared,
+                estimator,
                 initial_types=_inputs(estimator, signature),
-                options=_options(final, signature),
+                options=_options(steps_of(estimator)[-1]),
                 target_opset=_OPSET,
             )
         except NotConvertible:
             raise
         except Exception as error:  # a converter may raise anything
             raise NotConvertible(_reason(error, estimator)) from error
+    if signature.probabilities and any(node.op_type == "SVMClassifier" for node in graph.graph.node):
+        raise NotConvertible(
+            "ONNX Runtime computes the probabilities of support vector machines in float32, not near enough"
+        )
     _name_outputs(graph, signature)
     data: bytes = graph.SerializeToString()
     return data
-
-
-def _rounded_before_trees(estimator: Any) -> tuple[Any, Any]:
-    from skl2onnx.sklapi import CastTransformer
-    from sklearn.pipeline import Pipeline
-
-    steps = steps_of(estimator)
-    final = steps[-1]
-    if not is_tree(final):
-        return estimator, final
-    cast = CastTransformer(dtype=np.float32)
-    inner = [(f"step{number}", step) for number, step in enumerate(steps[:-1])]
-    return Pipeline([*inner, ("cast", cast), ("final", final)]), final
 
 
 def _inputs(estimator: Any, signature: Signature) -> list[tuple[str, Any]]:
@@ -91,7 +80,7 @@ def _tensor(column: Column) -> Any:
     return DoubleTensorType([None, 1])
 
 
-def _options(final: Any, signature: Signature) -> dict[int, dict[str, Any]]:
+def _options(final: Any) -> dict[int, dict[str, Any]]:
     from skl2onnx._supported_operators import _get_sklearn_operator_name
     from skl2onnx.common._registration import (
         _converter_pool,
@@ -117,19 +106,18 @@ def _name_outputs(graph: Any, signature: Signature) -> None:
     outputs = list(graph.graph.output)
     if len(outputs) < len(wanted):
         raise NotConvertible(f"the graph gives {len(outputs)} outputs, the estimator {len(wanted)}")
-    renamed = dict(zip((output.name for output in outputs), wanted, strict=False))
     taken = {item.name for item in graph.graph.input}
     if taken & set(wanted):
         raise NotConvertible("a column has the name of an output")
-    for name in renamed.values():
-        if any(name in node.output for node in graph.graph.node):
-            for node in graph.graph.node:  # an inner value that happens to have the name
-                _rename(node, {name: f"inner_{name}"})
-    for node in graph.graph.node:
-        _rename(node, renamed)
+    aside = {output.name: f"modelyard_output_{number}" for number, output in enumerate(outputs)}
+    inner = {name: f"inner_{name}" for name in wanted}  # of a value inside that happens to have the name
+    final = {f"modelyard_output_{number}": name for number, name in enumerate(wanted)}
+    for names in (aside, inner, final):
+        for node in graph.graph.node:
+            _rename(node, names)
     del graph.graph.output[len(wanted) :]
-    for output in graph.graph.output:
-        output.name = renamed[output.name]
+    for output, name in zip(graph.graph.output, wanted, strict=True):
+        output.name = name
 
 
 def _rename(node: Any, names: dict[str, str]) -> None:
@@ -140,7 +128,7 @@ def _rename(node: Any, names: dict[str, str]) -> None:
 
 
 def _reason(error: Exception, estimator: Any) -> str:
-    first = " ".join(str(error).split())[:300]
+    first = " ".join(str(error).split()).partition(" and attributes=")[0][:200]
     if type(error).__name__ == "MissingShapeCalculator" or "Unable to find a shape calculator" in first:
         return f"there is no converter for {type(steps_of(estimator)[-1]).__name__} or a step before it"
     return f"the converter fails ({type(error).__name__}: {first})"

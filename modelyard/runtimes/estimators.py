@@ -60,17 +60,46 @@ def describe(estimator: Any) -> list[str]:
 
 def facts_of(estimator: Any, names: Sequence[str]) -> list[Facts]:
     """Return the facts of each of the columns `names`; `names` also tell columns that are chosen by name."""
-    facts = [Facts() for _ in names]
-    ways: Ways = [Way(index) for index in range(len(names))]
-    *before, last = steps_of(estimator)
-    for step in before:
-        ways = _through(step, ways, facts, names)
+    facts, ways = _read(estimator, names)
+    last = steps_of(estimator)[-1]
     if type(last).__name__.startswith("HistGradientBoosting"):
         for way in ways:
             if way:
                 facts[way.column].optional = True
     _ends(last, ways, facts)
     return facts
+
+
+def _read(estimator: Any, names: Sequence[str]) -> tuple[list[Facts], Ways]:
+    """Return what all steps but the last tell, and where the last one's features come from."""
+    facts = [Facts() for _ in names]
+    ways: Ways = [Way(index) for index in range(len(names))]
+    for step in steps_of(estimator)[:-1]:
+        ways = _through(step, ways, facts, names)
+    return facts, ways
+
+
+def kept_rows(estimator: Any, names: Sequence[str]) -> np.ndarray | None:
+    """Return `(n, len(names))` raw rows that the predictor has kept of its training (support vectors, neighbours), at
+    most 500; None when it keeps none, or they cannot be brought back to what went in."""
+    _, ways = _read(estimator, names)
+    points = _kept(steps_of(estimator)[-1], len(ways))
+    if points is None or {way.column for way in ways if way} != set(range(len(names))) or None in ways:
+        return None
+    rows = np.empty((len(points), len(names)))
+    for index, way in enumerate(ways):
+        if way:
+            rows[:, way.column] = points[:, index] * way.scale + way.offset
+    return rows if np.isfinite(rows).all() else None
+
+
+def _kept(last: Any, width: int) -> np.ndarray | None:
+    for name in ("support_vectors_", "_fit_X"):
+        points = getattr(last, name, None)
+        if isinstance(points, np.ndarray) and points.ndim == 2 and points.shape[1] == width and len(points):
+            chosen = np.random.default_rng(0).choice(len(points), min(len(points), 500), replace=False)
+            return np.asarray(points[chosen], dtype=np.float64)
+    return None
 
 
 def _through(step: Any, ways: Ways, facts: list[Facts], names: Sequence[str]) -> Ways:
@@ -217,13 +246,16 @@ def _turning_points(last: Any, width: int) -> list[np.ndarray]:
                     float(np.nextafter(near, np.float32(np.inf))),
                     float(np.nextafter(near, np.float32(-np.inf))),
                 ]
+    for iteration in getattr(last, "_predictors", ()):
+        for predictor in iteration:
+            for node in predictor.nodes[(predictor.nodes["is_leaf"] == 0) & (predictor.nodes["is_categorical"] == 0)]:
+                if node["feature_idx"] < width:
+                    found[int(node["feature_idx"])].append(float(node["num_threshold"]))
+    points = _kept(last, width)
+    if points is not None:
+        for index in range(width):
+            found[index] += points[:, index].tolist()
     random = np.random.default_rng(0)
-    for name in ("support_vectors_", "_fit_X"):
-        points = getattr(last, name, None)
-        if isinstance(points, np.ndarray) and points.ndim == 2 and points.shape[1] == width:
-            kept = points[random.choice(len(points), min(len(points), 500), replace=False)]
-            for index in range(width):
-                found[index] += kept[:, index].tolist()
     return [random.permutation(np.unique(values)) for values in found]
 
 
@@ -235,8 +267,3 @@ def _trees(last: Any) -> list[Any]:
     if members is None:
         return []
     return [tree for member in np.asarray(members, dtype=object).ravel().tolist() for tree in _trees(member)]
-
-
-def is_tree(estimator: Any) -> bool:
-    """Tell whether the estimator compares float32 numbers with thresholds."""
-    return bool(_trees(estimator))

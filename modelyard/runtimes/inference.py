@@ -181,11 +181,7 @@ def _column(name: str, fact: Facts, seen: np.ndarray | None) -> Column:
     low, high = fact.low, fact.high
     categories = fact.categories
     if seen is not None:
-        missing = (
-            bool(np.isnan(seen).any())
-            if seen.dtype.kind == "f"
-            else bool(seen.dtype == object and (seen == None).any())
-        )
+        missing = bool(np.isnan(seen).any()) if seen.dtype.kind == "f" else None in seen.tolist()
         optional = optional or missing
         kind = _seen_type(seen, kind, missing)
         low, high = _seen_range(seen, low, high)

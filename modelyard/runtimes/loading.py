@@ -2,8 +2,9 @@
 
 import bz2
 import gzip
+import importlib
 import importlib.metadata
-import importlib.util
+import io
 import lzma
 import os
 import sys
@@ -11,12 +12,12 @@ import sysconfig
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from modelyard.core.errors import ModelRefused
-from modelyard.runtimes.formats import COMPRESSIONS, Format, check_archive, named_release, told_by_bytes
+from modelyard.runtimes.formats import COMPRESSIONS, Format, check_archive, globals_named, named_release, told_by_bytes
 
 _STARTS = (
     "os.system",
@@ -46,6 +47,8 @@ _CHANGES = (
     "tempfile.",
 )
 _RELEASE_SEARCH_BYTES = 64 << 20
+_NAMES_SEARCH_BYTES = 16 << 20
+_FRAMEWORKS = ("sklearn", "numpy", "scipy", "pandas")
 
 
 class Watch:
@@ -150,6 +153,7 @@ def load_estimator(path: Path, format_: Format | None = None, filename: str = "t
         Format.JOBLIB: _load_joblib,
         Format.PICKLE: _load_pickle,
     }[known]
+    _import_named(path, known)
     WATCH.tried = None
     try:
         with WATCH.over(path), warnings.catch_warnings(record=True) as caught:
@@ -163,6 +167,17 @@ def load_estimator(path: Path, format_: Format | None = None, filename: str = "t
         raise ModelRefused(f"`{filename}` tried to {WATCH.tried} while it was opened")
     _check_release(caught, filename)
     return loaded
+
+
+def _import_named(path: Path, known: Format) -> None:
+    """Import what the file names of the frameworks before the watch begins: importing them does what a model may not."""
+    named = {"sklearn.pipeline"} if known is Format.SKOPS else set()
+    if known is not Format.SKOPS:
+        head = io.BytesIO(_first(path, _NAMES_SEARCH_BYTES))
+        named = {module for module, _ in globals_named(head) if module.partition(".")[0] in _FRAMEWORKS}
+    for module in sorted(named):
+        with suppress(ImportError):
+            importlib.import_module(module)
 
 
 def _load_pickle(path: Path) -> Any:
@@ -234,11 +249,16 @@ def _check_release(caught: list[warnings.WarningMessage], filename: str) -> None
 
 def written_by(path: Path) -> str | None:
     """Return the release of scikit-learn that the file says it was written by, without running anything in it."""
+    return named_release(_first(path, _RELEASE_SEARCH_BYTES))
+
+
+def _first(path: Path, size: int) -> bytes:
+    """Return the first bytes after decompression, none where that fails."""
     try:
         with path.open("rb") as file, _plain(file) as plain:
-            return named_release(plain.read(_RELEASE_SEARCH_BYTES))
+            return plain.read(size)
     except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError):
-        return None
+        return b""
 
 
 def _plain(file: IO[bytes]) -> IO[bytes]:
@@ -246,13 +266,11 @@ def _plain(file: IO[bytes]) -> IO[bytes]:
     file.seek(0)
     kind = next((name for magic, name in COMPRESSIONS if head.startswith(magic)), "")
     if kind == "gzip":
-        return gzip.GzipFile(fileobj=file)
+        return cast(IO[bytes], gzip.GzipFile(fileobj=file))
     if kind == "bz2":
         return bz2.BZ2File(file)
     if kind in ("xz", "lzma"):
         return lzma.LZMAFile(file)
     if kind == "zlib":
-        import io
-
         return io.BytesIO(zlib.decompressobj().decompress(file.read(), _RELEASE_SEARCH_BYTES))
     return file

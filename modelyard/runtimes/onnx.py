@@ -131,8 +131,10 @@ def _column(batch: Batch, index: int, column: Column) -> np.ndarray:
 def _fed(array: np.ndarray, column: Column, dtype: np.dtype, rank: int) -> np.ndarray:
     if array.ndim == 1 and rank == 2:
         array = array.reshape(-1, 1)
-    if dtype == object and column.optional:
-        return np.where(np.equal(array, None), "", array)
+    if dtype.kind == "O" and column.optional:
+        return np.array(["" if value is None else value for value in array.ravel().tolist()], dtype=object).reshape(
+            array.shape
+        )
     return np.ascontiguousarray(array, dtype=dtype)
 
 

@@ -17,7 +17,7 @@ from modelyard.core.errors import InvalidInput, ModelFailed, ModelRefused
 from modelyard.core.signature import Column, Output, Role, Signature
 from modelyard.core.tensors import Answer, Batch
 from modelyard.runtimes import conversion, parity
-from modelyard.runtimes.estimators import describe, facts_of
+from modelyard.runtimes.estimators import describe, facts_of, kept_rows
 from modelyard.runtimes.formats import Format, globals_named
 from modelyard.runtimes.frames import batch_arrays, encode
 from modelyard.runtimes.inference import Table, column_names, columns_of, outputs_of, read_sample, signature_of
@@ -92,6 +92,10 @@ def describe_io(estimator: Any, sample: Table | None, given: Signature | None) -
     facts = facts_of(estimator, names)
     columns = given.columns if given is not None else columns_of(names, facts, sample)
     made = parity.rows_for(columns, facts)
+    kept = kept_rows(estimator, names)
+    if kept is not None and all(column.type.is_floating for column in columns):
+        near = parity.around(kept)
+        made = {column.name: np.concatenate([made[column.name], near[:, i]]) for i, column in enumerate(columns)}
     if sample is not None:
         made = {column.name: _under(column, sample[column.name], made[column.name]) for column in columns}
     draft = Signature(columns, (Output(PREDICTION, columns[0].type, (), Role.PREDICTION),))

@@ -11,7 +11,9 @@ from modelyard.core.signature import Column, DataType, Signature
 from modelyard.core.tensors import Answer, Batch
 from modelyard.runtimes.estimators import Facts
 
-RELATIVE = 1e-5
+PROMISED_RELATIVE = 1e-5
+RELATIVE = PROMISED_RELATIVE / 10
+"""What is asked of the rows tried, which are only some of those that will come."""
 _ABSOLUTE = 1e-12
 """Below this a number counts as zero: no relative comparison makes sense."""
 BASE_ROWS = 256
@@ -44,7 +46,7 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 def compare(expected: Answer, given: Answer, n_rows: int) -> Comparison:
-    """Compare outputs of the same names: classes must be equal, numbers within 1e-5 relative."""
+    """Compare outputs of the same names: classes must be equal, numbers within `RELATIVE`."""
     wrong = np.zeros(n_rows, dtype=bool)
     other_class = np.zeros(n_rows, dtype=bool)
     absolute = relative = 0.0
@@ -70,7 +72,7 @@ def compare(expected: Answer, given: Answer, n_rows: int) -> Comparison:
 
 
 def _rows(elements: np.ndarray, n_rows: int) -> np.ndarray:
-    return elements.reshape(n_rows, -1).any(axis=1)
+    return np.asarray(elements.reshape(n_rows, -1).any(axis=1))
 
 
 def _finite(value: float) -> float:
@@ -93,6 +95,13 @@ def rows_for(columns: Sequence[Column], facts: Sequence[Facts], base_rows: int =
         if column.type.is_floating and not column.shape:
             made[column.name][row] = value
     return made
+
+
+def around(rows: np.ndarray) -> np.ndarray:
+    """Return the rows, and as many more on the way from one to another: where the training data lay close together."""
+    random = np.random.default_rng(_SEED)
+    others = rows[random.permutation(len(rows))]
+    return np.concatenate([rows, rows + random.uniform(0, 0.5, (len(rows), 1)) * (others - rows)])
 
 
 def _points(facts: Sequence[Facts]) -> list[tuple[int, float]]:

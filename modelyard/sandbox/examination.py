@@ -27,7 +27,11 @@ from modelyard.sandbox.run import run
 _OPEN = "modelyard.runtimes.opening:open_estimator"
 _TRY = "modelyard.runtimes.trial:try_graph"
 _TRY_UPLOADED = "modelyard.runtimes.uploaded:open_graph"
-_OPEN_PRELOAD = ("numpy", "scipy.sparse", "sklearn.pipeline", "sklearn.linear_model", "joblib", "msgspec")
+_OPEN_PRELOAD = (
+    "numpy",
+    "joblib",
+    "msgspec",
+)  # the rest once the file is seen to name it: a hostile one waits for nothing
 _TRY_PRELOAD = ("numpy", "onnx", "onnxruntime", "msgspec")
 _MAX_FILES = 16
 _MOST_MANY_SECONDS = 20.0
