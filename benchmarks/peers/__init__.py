@@ -1,0 +1,1 @@
+"""What Modelyard is compared with."""
