@@ -8,11 +8,11 @@ import json
 import pickle
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelyard.core.errors import ModelyardError, NotFound, Unavailable
+from modelyard.core.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
     from modelyard.client import Answer, Client, Version
@@ -21,7 +21,6 @@ MODEL = "iris"
 PROBLEM = "Which of three species of iris a flower belongs to, from four lengths in centimetres."
 COLUMNS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
 FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
-SERVED_SECONDS = 20.0
 FACTS = "facts.json"
 
 
@@ -44,7 +43,7 @@ class Fitting:
         """Stop it, if it still runs."""
         if self._child.poll() is None:
             self._child.kill()
-        self._child.communicate()
+        self._child.wait()
 
     def facts(self) -> dict[str, Any]:
         """Wait for the files and return what is known of them.
@@ -68,23 +67,13 @@ def push(client: "Client", folder: Path, facts: dict[str, Any]) -> "Answer":
     Raises:
         ModelyardError: the server's reason, when it takes or answers not.
     """
-    try:
+    with suppress(Conflict):  # of a first start that was cut off; the version below too
         client.create_model(MODEL, problem=PROBLEM)
-    except ModelyardError as error:
-        if error.code != "conflict":
-            raise
-    version = next(iter(client.versions(MODEL)), None)  # of a first start that was cut off
+    version = next(iter(client.versions(MODEL)), None)
     if version is None or version.state == "refused":
         version = _push_files(client, folder, facts)
     client.promote(MODEL, client.wait(version).check(), reason="the demo of the first start")
-    end = time.monotonic() + SERVED_SECONDS
-    while True:
-        try:
-            return client.predict(MODEL, FLOWER)
-        except (NotFound, Unavailable):
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
+    return client.predict(MODEL, FLOWER)
 
 
 def _push_files(client: "Client", folder: Path, facts: dict[str, Any]) -> "Version":

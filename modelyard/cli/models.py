@@ -20,14 +20,13 @@ def models(
     if json:
         print_json(found)
         return
-    rows = [(model.name, model.problem, model.owner, model.last_number, _day(model.created_at)) for model in found]
-    print_table(
-        "Models",
-        ["model", "problem", "owner", "newest", "since"],
-        rows,
-        empty="no models yet: `modelyard push` makes one",
-    )
+    rows = [
+        (model.name, model.champion, model.newest_ready, _counts(model.versions), model.problem, model.owner)
+        for model in found
+    ]
+    columns = ["model", "serves", "newest ready", "versions", "problem", "owner"]
+    print_table("Models", columns, rows, empty="no models yet: `modelyard push` makes one")
 
 
-def _day(at: str | None) -> str:
-    return (at or "")[:10]
+def _counts(versions: dict[str, int]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in versions.items() if count)

@@ -100,34 +100,42 @@ def _cells(version: "Version") -> list[Any]:
 def promote(version: Ref, reason: Reason = "", url: Url = None, json: Json = False) -> None:
     """Let a version answer all requests for its model."""
     with connected(url) as yard:
-        deployment = yard.client.promote(version, reason=reason)
-        model = parse_reference(version).model
-        _deployed(yard, model, deployment, "promote", {"version": deployment.versions[0], "reason": reason}, json)
+        now = yard.client.promote(version, reason=reason)
+        _deployed(yard, now, "promote", {"version": now.champion, "reason": reason}, json)
 
 
 def rollback(model: ModelName, reason: Reason = "", url: Url = None, json: Json = False) -> None:
     """Serve again what was served before the last change."""
     with connected(url) as yard:
-        _deployed(yard, model, yard.client.rollback(model, reason=reason), "rollback", {"reason": reason}, json)
+        _deployed(yard, yard.client.rollback(model, reason=reason), "rollback", {"reason": reason}, json)
 
 
 def deactivate(model: ModelName, reason: Reason = "", url: Url = None, json: Json = False) -> None:
     """Serve a model no more; its versions stay."""
     with connected(url) as yard:
-        _deployed(yard, model, yard.client.deactivate(model, reason=reason), "deactivate", {"reason": reason}, json)
+        _deployed(yard, yard.client.deactivate(model, reason=reason), "deactivate", {"reason": reason}, json)
 
 
-def _deployed(yard: Connection, model: str, now: "Deployment", verb: str, body: dict[str, Any], json: bool) -> None:
+def _deployed(yard: Connection, now: "Deployment", verb: str, body: dict[str, Any], json: bool) -> None:
+    model = now.model
     answering = " and ".join(f"{model}:{number}" for number in now.versions)
+    text = f"{answering} answers for {model}" if answering else f"{model} is not served"
+    given = {key: value for key, value in body.items() if value}
     Done(
-        f"{answering} answers for {model}" if answering else f"{model} is not served any more",
+        text + ("" if now.changed else "; it was so already"),
         result=now,
         console=yard.console(model),
-        curl=curl(
-            "POST", yard.api(f"models/{model}/{verb}/"), json_body={key: value for key, value in body.items() if value}
-        ),
-        undo=f"modelyard rollback {model}",
+        curl=curl("POST", yard.api(f"models/{model}/{verb}"), json_body=given),
+        undo=_undo(model, now.undo),
     ).show(json)
+
+
+def _undo(model: str, call: dict[str, Any] | None) -> str | None:
+    """Return the command that is the server's call to take the change back."""
+    if call is None:
+        return None
+    number = call.get("body", {}).get("version")
+    return f"modelyard {call['verb']} {model}" + (f":{number}" if number else "")
 
 
 def delete(

@@ -2,8 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -11,24 +10,27 @@ from typing import Any, TypeVar
 import msgspec
 
 from modelyard.client import manifest as manifests
+from modelyard.client.pushing import API, Progress, form, job_progress, send, silent
 from modelyard.client.records import Alias, Answer, Deployment, Key, Model, Version
 from modelyard.client.rows import body_of, plain
 from modelyard.client.transport import TRIES, Transport
-from modelyard.client.uploads import Counted, model_files, sample_file
-from modelyard.core.errors import Conflict, DeadlineExceeded, InvalidInput, ModelyardError, NotFound
+from modelyard.client.uploads import model_files, sample_file
+from modelyard.core.errors import (
+    Conflict,
+    DeadlineExceeded,
+    InvalidInput,
+    ModelyardError,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+)
 from modelyard.core.manifest import Manifest
 from modelyard.core.reference import Reference, check_name, parse_reference
 
-API = "/api/v1"
 POLL_SECONDS = 0.2
+SERVED_SECONDS = 10.0
 
 Record = TypeVar("Record")
-Progress = Callable[[str, float, str], None]
-"""Told a stage (`upload`, `check`, `download`), the part of it that is done (0 to 1), and a message."""
-
-
-def _silent(stage: str, part: float, message: str) -> None:
-    return None
 
 
 class Client:
@@ -90,7 +92,7 @@ class Client:
         manifest: Manifest | Mapping[str, Any] | None = None,
         signature: Mapping[str, Any] | None = None,
         wait: bool = True,
-        progress: Progress = _silent,
+        progress: Progress = silent,
         timeout_seconds: float = 600.0,
     ) -> Version:
         """Upload a model as a new version of `name`, which is made when there is none.
@@ -119,36 +121,21 @@ class Client:
             >>> yard.push(make_pipeline(StandardScaler(), Perceptron()).fit(X, y), name="iris", sample=X)
         """
         check_name(name, "a model")
-        fields = {
-            "metrics": dict(metrics) if metrics else None,
-            "manifest": manifests.facts(models, manifest),
-            "signature": dict(signature) if signature else None,
-        }
-        data = {key: msgspec.json.encode(value).decode() for key, value in fields.items() if value is not None}
-        if description:
-            data["description"] = description
-        if parent is not None:
-            data["parent"] = str(parent.number if isinstance(parent, Version) else parent)
+        data = form(
+            metrics=dict(metrics) if metrics else None,
+            manifest=manifests.facts(models, manifest),
+            signature=dict(signature) if signature else None,
+            description=description,
+            parent=parent.number if isinstance(parent, Version) else parent,
+        )
         with tempfile.TemporaryDirectory(prefix="modelyard-") as folder:
             scratch = Path(folder)
             files = [("file", path) for path in model_files(models, scratch)]
             if sample is not None:
                 files.append(("sample", sample_file(sample, scratch)))
             self._make_model(name)
-            version = self._upload(f"{API}/models/{name}/versions/", files, data, progress)
+            version = _record(send(self._control, f"{API}/models/{name}/versions/", files, data, progress), Version)
         return self.wait(version, progress=progress, timeout_seconds=timeout_seconds).check() if wait else version
-
-    def _upload(self, path: str, files: list[tuple[str, Path]], data: dict[str, str], progress: Progress) -> Version:
-        total, done = sum(file.stat().st_size for _, file in files) or 1, 0
-
-        def report(count: int) -> None:
-            nonlocal done
-            done += count
-            progress("upload", min(done / total, 1.0), f"{done:,} of {total:,} bytes")
-
-        with ExitStack() as opened:
-            parts = [(field, (file.name, opened.enter_context(Counted(file, report)))) for field, file in files]
-            return _record(self._control.send("POST", path, files=parts, data=data).content, Version)
 
     def _make_model(self, name: str) -> None:
         try:
@@ -159,7 +146,7 @@ class Client:
             except Conflict:
                 return  # somebody else made it in between
 
-    def wait(self, version: Version, *, progress: Progress = _silent, timeout_seconds: float = 600.0) -> Version:
+    def wait(self, version: Version, *, progress: Progress = silent, timeout_seconds: float = 600.0) -> Version:
         """Return `version` once it is `ready` or `refused`.
 
         Raises:
@@ -171,20 +158,11 @@ class Client:
                 raise DeadlineExceeded(
                     f"{version} is still being examined after {timeout_seconds:g} s; it goes on: ask for it later"
                 )
-            progress("check", *self._job_progress(version.job))
+            progress("check", *job_progress(self._control, version.job))
             time.sleep(POLL_SECONDS)
             version = self.version(version.model, version.number)
         progress("check", 1.0, version.state)
         return version
-
-    def _job_progress(self, job: str | None) -> tuple[float, str]:
-        if not job:
-            return 0.0, "waiting"
-        try:
-            row = self._control.get(f"{API}/jobs/{job}/")
-            return float(row.get("progress") or 0), str(row.get("message") or row.get("state") or "")
-        except (ModelyardError, ValueError, AttributeError):
-            return 0.0, "checking"  # the version's own state decides; a job that cannot be read is no failure
 
     def versions(self, model: str, **filters: str) -> list[Version]:
         """Return a model's versions, the newest first; `filters` are the API's, as `state="ready"`."""
@@ -200,7 +178,7 @@ class Client:
         return _record(msgspec.json.encode(self._control.get(f"{API}/models/{name}/versions/{number}/")), Version)
 
     def download(
-        self, model: str, number: int | None = None, *, to: Path | str = ".", progress: Progress = _silent
+        self, model: str, number: int | None = None, *, to: Path | str = ".", progress: Progress = silent
     ) -> Path:
         """Write a version's files to `to` (a folder, or the file's name) and return where; several come as one zip.
 
@@ -262,8 +240,13 @@ class Client:
 
     # What serves
 
-    def promote(self, model: str, version: Version | int | None = None, *, reason: str = "") -> Deployment:
+    def promote(
+        self, model: str, version: Version | int | None = None, *, reason: str = "", wait: bool = True
+    ) -> Deployment:
         """Let a `ready` version answer all requests for its model.
+
+        Args:
+            wait: return when the data plane does so, which takes a second at most.
 
         Raises:
             Conflict: when it is not `ready`.
@@ -273,26 +256,42 @@ class Client:
             >>> yard.promote("iris:3", reason="better on the new sensors")
         """
         name, number = self._numbered(model, version.number if isinstance(version, Version) else version)
-        return self._deploy(name, "promote", {"version": number, "reason": reason})
+        return self._deploy(name, "promote", {"version": number, "reason": reason}, wait)
 
-    def rollback(self, model: str, *, reason: str = "") -> Deployment:
-        """Serve again what was served before the last change."""
-        return self._deploy(model, "rollback", {"reason": reason})
+    def rollback(self, model: str, *, reason: str = "", wait: bool = True) -> Deployment:
+        """Serve again what was served before; called again, what was served before that."""
+        return self._deploy(model, "rollback", {"reason": reason}, wait)
 
-    def deactivate(self, model: str, *, reason: str = "") -> Deployment:
+    def deactivate(self, model: str, *, reason: str = "", wait: bool = True) -> Deployment:
         """Serve nothing; `rollback` undoes it."""
-        return self._deploy(model, "deactivate", {"reason": reason})
+        return self._deploy(model, "deactivate", {"reason": reason}, wait)
 
     def deployment(self, model: str) -> Deployment:
         """Return how a model is served now."""
         return _record(
-            msgspec.json.encode(self._control.get(f"{API}/models/{check_name(model, 'a model')}/deployment/")),
+            msgspec.json.encode(self._control.get(f"{API}/models/{check_name(model, 'a model')}/deployment")),
             Deployment,
         )
 
-    def _deploy(self, model: str, verb: str, json: dict[str, Any]) -> Deployment:
-        path = f"{API}/models/{check_name(model, 'a model')}/{verb}/"
-        return _record(self._control.send("POST", path, json=json).content, Deployment)
+    def _deploy(self, model: str, verb: str, json: dict[str, Any], wait: bool) -> Deployment:
+        path = f"{API}/models/{check_name(model, 'a model')}/{verb}"
+        deployment = _record(self._control.send("POST", path, json=json).content, Deployment)
+        end = time.monotonic() + SERVED_SECONDS
+        while wait and time.monotonic() < end and not self._is_served(deployment):
+            time.sleep(POLL_SECONDS / 4)
+        return deployment
+
+    def _is_served(self, deployment: Deployment) -> bool:
+        """Tell whether the data plane knows of the plan, or will not tell us."""
+        try:
+            document = self._data.get(f"/predict/{deployment.model}")
+            return bool(document["info"]["version"] == str(deployment.champion))
+        except (Conflict, NotFound):
+            return deployment.champion is None
+        except (Unauthenticated, Unavailable):
+            return False  # a key may be younger than what the data plane knows
+        except (ModelyardError, KeyError, TypeError, ValueError):
+            return True
 
     def aliases(self, model: str) -> list[Alias]:
         """Return a model's aliases, by name."""

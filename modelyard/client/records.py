@@ -17,14 +17,26 @@ class Alias(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """A named thing to predict. Times are ISO 8601, UTC."""
+    """A named thing to predict. Times are ISO 8601, UTC.
+
+    Attributes:
+        versions: how many are `ready`, `checking` and `refused`.
+        last_number: of the newest version.
+        newest_ready: number of the newest version that may serve.
+        champion: number of the version that answers most; None: the model is not served.
+        aliases: name to a version's number.
+    """
 
     name: str
     problem: str = ""
     owner: str | None = None
+    versions: dict[str, int] = {}
+    last_number: int = 0
+    newest_ready: int | None = None
+    champion: int | None = None
+    aliases: dict[str, int] = {}
     created_by: str = ""
     created_at: str | None = None
-    last_number: int = 0
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,15 +103,29 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
-    """How a model is served now: `plan` holds weighted arms and shadows; without arms it is not served."""
+    """How a model is served: `plan` holds weighted arms and shadows; without arms it is not served.
 
-    model: str = ""
+    Attributes:
+        number: of the plan; each change appends one.
+        champion: the version that answers most.
+        limits: the deployment's own; None means the server's.
+        restores: number of the plan that a rollback brought back.
+        changed: whether the call that answered this changed anything.
+        undo: the call that takes the change back: `verb`, `method`, `path`, `body`.
+    """
+
+    model: str
     number: int | None = None
     plan: dict[str, Any] = {}
+    champion: int | None = None
+    limits: dict[str, Any] = {}
     verb: str = ""
     reason: str = ""
+    restores: int | None = None
     actor: str = ""
     at: str | None = None
+    changed: bool = True
+    undo: dict[str, Any] | None = None
 
     @property
     def versions(self) -> list[int]:

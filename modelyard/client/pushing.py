@@ -1,0 +1,56 @@
+"""The requests beneath a push, and how far they are."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelyard.client.transport import Transport
+from modelyard.client.uploads import Counted
+from modelyard.core.errors import ModelyardError
+
+API = "/api/v1"
+
+Progress = Callable[[str, float, str], None]
+"""Told a stage (`upload`, `check`, `download`), the part of it that is done (0 to 1), and a message."""
+
+
+def silent(stage: str, part: float, message: str) -> None:
+    """Tell nobody."""
+
+
+def form(**fields: Any) -> dict[str, str]:
+    """Return form fields: text as it is, all else as JSON; what is None or empty is left out."""
+    given = {name: value for name, value in fields.items() if value is not None and value != ""}
+    return {
+        name: value if isinstance(value, str) else msgspec.json.encode(value).decode() for name, value in given.items()
+    }
+
+
+def send(
+    control: Transport, path: str, files: list[tuple[str, Path]], data: dict[str, str], progress: Progress
+) -> bytes:
+    """Upload `files` (field and file, in this order) with `data` as one form, as a stream, and return the answer."""
+    total, done = sum(file.stat().st_size for _, file in files) or 1, 0
+
+    def report(count: int) -> None:
+        nonlocal done
+        done += count
+        progress("upload", min(done / total, 1.0), f"{done:,} of {total:,} bytes")
+
+    with ExitStack() as opened:
+        parts = [(field, (file.name, opened.enter_context(Counted(file, report)))) for field, file in files]
+        return control.send("POST", path, files=parts, data=data).content
+
+
+def job_progress(control: Transport, job: str | None) -> tuple[float, str]:
+    """Return how far a version's examination is, and what it says; the version's own state decides when it ends."""
+    if not job:
+        return 0.0, "waiting"
+    try:
+        row = control.get(f"{API}/jobs/{job}/")
+        return float(row.get("progress") or 0), str(row.get("message") or row.get("state") or "")
+    except (ModelyardError, ValueError, AttributeError):
+        return 0.0, "checking"
