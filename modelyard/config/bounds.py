@@ -5,8 +5,10 @@ Django would keep a body of any size on disk before a view sees it. Here the cou
 the caller has shown a key or a session.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +18,9 @@ from django.urls import Resolver404, resolve
 from modelyard.config.middleware import request_id
 from modelyard.core.errors import TooLarge
 from modelyard.core.settings import MIB
+
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 64 * MIB
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -73,7 +78,7 @@ class AsgiBound:
             bound = bound_of(scope["path"], shown_who=shown_who)
         name = request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
         if told > bound:
-            await _refuse(send, bound, name)
+            await _refuse(receive, send, bound, name)
             return
         await self._counted(scope, receive, send, bound, name)
 
@@ -98,17 +103,32 @@ class AsgiBound:
         except _Exceeded:
             if started:
                 raise
-            await _refuse(send, bound, name)
+            await _refuse(receive, send, bound, name)
 
 
 KEPT = frozenset({b"content-length", b"transfer-encoding", b"authorization", b"cookie", b"x-request-id"})
 
 
-async def _refuse(send: Send, bound: int, name: str) -> None:
+async def _refuse(receive: Receive, send: Send, bound: int, name: str) -> None:
+    """Answer, and then read on for a moment: a connection that is closed on unread bytes is reset, and a client that
+    still sends would never see the answer."""
     body, headers = refusal(bound, name)
     raw = [(key.lower().encode(), value.encode()) for key, value in headers]
     await send({"type": "http.response.start", "status": 413, "headers": raw})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            await _discard(receive)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _discard(receive: Receive) -> None:
+    left = LINGER_BYTES
+    while left > 0:
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if message["type"] == "http.disconnect" or not message.get("more_body"):
+            return
 
 
 class _CountedInput:

@@ -6,8 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import structlog
@@ -16,6 +14,7 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from modelyard.artifacts.filesystem import FilesystemStore
 from modelyard.config.celery import app  # noqa: F401  the relay sends by it
+from modelyard.control.deployments.publisher import publish_pending
 from modelyard.control.jobs.relay import relay
 from modelyard.control.jobs.sweeper import sweep
 
@@ -57,15 +56,12 @@ class Chore:
 
 def chores() -> list[Chore]:
     """Return all that there is to do."""
-    found = [
+    return [
         Chore("relay", TICK_SECONDS, relay),
+        Chore("publish", TICK_SECONDS, publish_pending),
         Chore("sweep", 1.0, sweep),
         Chore("leftovers", 60.0, sweep_leftovers),
     ]
-    if find_spec("modelyard.control.deployments.publisher"):
-        publisher = import_module("modelyard.control.deployments.publisher")
-        found.insert(1, Chore("publish", TICK_SECONDS, publisher.publish_pending))
-    return found
 
 
 def tend(stop: threading.Event, work: Iterable[Chore] | None = None) -> None:
