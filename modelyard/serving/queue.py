@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from copy import copy
 
 from modelyard.core.errors import DeadlineExceeded, ModelFailed, ModelyardError, Unavailable
 from modelyard.core.tensors import Answer, join, split
@@ -71,7 +72,7 @@ class VersionQueue:
             if self._retired:
                 raise Retired
             if self.failure is not None:
-                raise self.failure
+                raise copy(self.failure)
             if len(self._waiting) >= self._limits.max_queue:
                 raise Unavailable(f"{self.name}: {len(self._waiting)} requests wait already; try again", retry_after=1)
             self._waiting.append(work)

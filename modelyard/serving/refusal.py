@@ -16,7 +16,12 @@ def refusal(error: ModelyardError, body: bytes, request_id: str, extra: Sequence
     Headers: RFC 9110, section 11.6.1 (WWW-Authenticate), 10.2.3 (Retry-After), 10.2.1 (Allow).
     """
     status = http_status(error)
-    headers = [JSON, (b"x-request-id", request_id.encode()), *extra]
+    headers = [
+        JSON,
+        (b"x-request-id", request_id.encode()),
+        (b"modelyard-error-code", error.code.encode()),
+        *extra,
+    ]
     if status == 401:
         headers.append(_BEARER)
     elif status in (429, 503):

@@ -1,5 +1,9 @@
 """`modelyard serve`: the data plane as its own process. No Django, no database."""
 
+import signal
+import sys
+from types import FrameType
+
 import uvicorn
 
 from modelyard.artifacts.filesystem import FilesystemStore
@@ -13,6 +17,7 @@ DRAIN_SECONDS = 30
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; then finish what is under way and seal the spool."""
+    signal.signal(signal.SIGTERM, _leave)
     core = Core(settings, FolderMedium(settings.exchange), FilesystemStore(settings.artifacts))
     uvicorn.run(
         AsgiDoor(core),
@@ -25,3 +30,8 @@ def run(settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Make a drained server's end a success: uvicorn raises the signal again once it has stopped."""
+    sys.exit(0)

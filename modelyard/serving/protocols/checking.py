@@ -120,7 +120,7 @@ def column_array(column: Column, values: Sequence[Any]) -> np.ndarray:
     """Check one column's values, one for each row. Returns `(n_rows, *shape)` of `column.dtype`."""
     if column.shape:
         return _nested_array(column, values)
-    return _filled(column, [check_value(column, value, row) for row, value in enumerate(values)])
+    return filled(column, [check_value(column, value, row) for row, value in enumerate(values)])
 
 
 def check_value(column: Column, value: Any, row: int) -> Any:
@@ -171,12 +171,19 @@ def expectation(column: Column) -> str:
     return f"{text} or null" if column.optional else text
 
 
-def _filled(column: Column, values: list[Any]) -> np.ndarray:
+def filled(column: Column, values: list[Any]) -> np.ndarray:
+    """Return checked scalars as an array of the column's own type."""
     if column.dtype != np.dtype(object):
         return np.array(values, dtype=column.dtype)
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
+
+
+def missing(column: Column, shape: tuple[int, ...]) -> np.ndarray:
+    """Return an optional column's array in which every value is missing."""
+    fill = None if column.dtype == np.dtype(object) else np.nan
+    return np.full(shape, fill, dtype=column.dtype)
 
 
 def _nested_array(column: Column, values: Sequence[Any]) -> np.ndarray:
@@ -199,7 +206,7 @@ def _nested_array(column: Column, values: Sequence[Any]) -> np.ndarray:
                 row=row,
                 column=column.name,
             )
-    return _filled(column, flat).reshape(len(values), *(shape or column.shape))
+    return filled(column, flat).reshape(len(values), *(shape or column.shape))
 
 
 def _shape(value: Any, depth: int) -> tuple[int, ...]:

@@ -24,15 +24,23 @@ class Encoder:
         classes = (probabilities.classes or signature.prediction.classes) if probabilities is not None else None
         self._classes = [label(one) for one in classes or ()]
 
-    def encode(self, outputs: dict[str, list[Any]], request: str, options: Options) -> bytes:
-        """Return the body for one answer, whose prediction ids begin with `request`."""
-        predictions = outputs[self._prediction]
-        body: dict[str, Any] = {"model": self._model, "version": self._number, "predictions": predictions}
+    def encode(
+        self,
+        outputs: dict[str, list[Any]],
+        prediction_ids: Sequence[str],
+        options: Options,
+        versions: Sequence[int] | None = None,
+    ) -> bytes:
+        """Return the body for one answer. Of `versions`, one for each row, several answered: `version` is null then."""
+        body: dict[str, Any] = {"model": self._model, "version": self._number}
+        if versions is not None:
+            body = {"model": self._model, "version": None, "versions": versions}
+        body["predictions"] = outputs[self._prediction]
         if self._probabilities is not None and options.probabilities:
             body["probabilities"] = self._named(outputs[self._probabilities])
         if options.outputs:
             body["outputs"] = {name: outputs[name] for name in options.outputs}
-        body["prediction_ids"] = [f"{request}.{row}" for row in range(len(predictions))]
+        body["prediction_ids"] = prediction_ids
         return _encoder.encode(body)
 
     def _named(self, rows: list[Any]) -> Sequence[Any]:

@@ -8,7 +8,7 @@ from modelyard.core.errors import ModelyardError, UnsupportedFormat
 from modelyard.serving.protocols.decoder import DEFAULT_OPTIONS, Decoded
 
 if TYPE_CHECKING:
-    from modelyard.serving.call import Call
+    from modelyard.serving.call import Call, Outcome
     from modelyard.serving.served import VersionView
 
 JSON_TYPES = (b"application/json", b"text/json")
@@ -23,10 +23,9 @@ class RowsProtocol:
         require_json(call.request.header(b"content-type"))
         return view.decoder.decode(call.request.body, max_rows)
 
-    def encode(self, call: "Call", outputs: dict[str, list[Any]], prediction: str) -> bytes:
-        assert call.view is not None  # noqa: S101 - only what a version answered is encoded
+    def encode(self, call: "Call", outcome: "Outcome") -> bytes:
         options = call.decoded.options if call.decoded is not None else DEFAULT_OPTIONS
-        return call.view.encoder.encode(outputs, prediction, options)
+        return outcome.view.encoder.encode(outcome.outputs, outcome.prediction_ids, options, outcome.versions)
 
     def refuse(self, error: ModelyardError, request_id: str) -> bytes:
         return to_json(error.body(request_id))
