@@ -18,6 +18,7 @@ from django.db.models.functions import Coalesce, Now
 
 from modelyard.control.jobs.handlers import handler_for
 from modelyard.control.jobs.models import Job, Outbox, State
+from modelyard.control.tenancy.audit import plain
 from modelyard.control.tenancy.models import Tenant
 from modelyard.core.errors import ModelyardError, Unavailable
 
@@ -185,7 +186,7 @@ def _requeue(job: Job, **counts: int) -> None:
 
 def _end(job: Job, error: ModelyardError, **counts: int) -> None:
     """Make the job FAILED, with what its handler writes about it."""
-    said = {"code": error.code, "message": error.message, "details": error.details}
+    said = {"code": error.code, "message": error.message, "details": plain(error.details)}
     ended: datetime | Any = Now()
     _held(job).update(state=State.FAILED, error=said, lease_expires_at=None, finished_at=ended, message="", **counts)
     job.state, job.error = State.FAILED, said
