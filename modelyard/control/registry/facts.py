@@ -63,7 +63,7 @@ def check_metrics(value: Any) -> dict[str, int | float]:
             raise InvalidInput("metrics: one has no name")
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise InvalidInput(f"metrics.{name}: got {_kind(number)}, expected a number")
-        if not math.isfinite(number) or abs(number) > 1e300:
+        if abs(number) > 1e300 or not math.isfinite(number):
             raise InvalidInput(f"metrics.{name}: got {_shown(number)}, expected a finite number")
     return dict(value)
 

@@ -114,7 +114,7 @@ def delete_model(*, actor: Actor, model: Model) -> None:
             locked.delete()
         except (ProtectedError, RestrictedError) as error:
             raise _in_use(f"the model {locked.name}", error, "deactivate it first") from None
-        DeletedVersion.objects.bulk_create(kept)
+        DeletedVersion.objects.bulk_create(reversed(kept))
         bump(actor.tenant)
         details = {"versions": sorted(version.number for version in versions)}
         record(actor=actor, verb="model.delete", subject=f"model:{locked.name}", details=details)
