@@ -111,7 +111,7 @@ class History(mixins.ListModelMixin, GenericViewSet):
         return super().list(request, *args, **kwargs)
 
 
-def _known_at(records: QuerySet[Any], text: str) -> list[int]:
+def _known_at(records: Any, text: str) -> list[int]:
     try:
         at = parse_datetime(text.replace(" ", "+"))
     except (ValueError, OverflowError):

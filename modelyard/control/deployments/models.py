@@ -1,6 +1,6 @@
 """How each model is served now, and how it was served before."""
 
-from typing import Any, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 import msgspec
 from django.db import models
@@ -61,7 +61,7 @@ class PlanRecord(TenantOwned):
     appended = False
     """True on the object that a call just appended; False on one that was read."""
 
-    objects = PlanRecordQuerySet.as_manager()
+    objects: ClassVar = PlanRecordQuerySet.as_manager()
 
     class Meta:
         ordering = ["-number"]

@@ -60,7 +60,18 @@ class PlanRecordSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = PlanRecord
-        fields = ("model", "number", "plan", "champion", "digests", "verb", "reason", "restores", "actor", "at")
+        fields: tuple[str, ...] = (
+            "model",
+            "number",
+            "plan",
+            "champion",
+            "digests",
+            "verb",
+            "reason",
+            "restores",
+            "actor",
+            "at",
+        )
         read_only_fields = fields
 
     @extend_schema_field(PlanSerializer)

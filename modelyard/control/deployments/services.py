@@ -141,7 +141,7 @@ def _append(
         tenant=actor.tenant,
         deployment=deployment,
         number=before.number + 1 if before else 1,
-        plan=msgspec.to_builtins(plan),
+        plan=msgspec.json.decode(msgspec.json.encode(plan)),
         digests={str(version.number): version.serving.digest for version in versions if version.serving},
         verb=verb,
         reason=reason,

@@ -193,7 +193,7 @@ class Aliases(mixins.ListModelMixin, GenericViewSet):
         before = model.aliases.filter(name=alias).values_list("version__number", flat=True).first()
         services.move_alias(actor=actor, model=model, name=alias, version=version)
         place = f"/api/v1/models/{name}/aliases/{alias}/"
-        undo = {"method": "DELETE", "path": place, "body": None}
+        undo: dict[str, Any] = {"method": "DELETE", "path": place, "body": None}
         if before is not None:
             undo = {"method": "PUT", "path": place, "body": {"version": before}}
         shown = {**AliasSerializer(find_alias(model, alias)).data, "undo": undo}
@@ -226,7 +226,7 @@ def _wait(version: Version, seconds: float) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def verb(route: str, view: type[ViewSetMixin], actions: dict[str, str], name: str) -> list[URLPattern]:
+def verb(route: str, view: type[ViewSetMixin], actions: dict[str, Any], name: str) -> list[URLPattern]:
     """Return the address of something that is no collection: without a slash at its end, and, unlisted, with one."""
     return [
         path(route, view.as_view(actions), name=name),

@@ -49,7 +49,7 @@ def answer(request: Any, version: Version) -> HttpResponseBase:
 def zipped(tenant: str, files: Sequence[VersionFile]) -> Iterator[bytes]:
     """Give a zip of the files, uncompressed, under their own names; those of the same name are numbered."""
     sink = _Sink()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
         for name, file in zip(_names(files), files, strict=True):
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.file_size = file.artifact.size_bytes

@@ -1,6 +1,6 @@
 """Models, their versions and aliases, and the artifacts that versions are made of."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -58,7 +58,7 @@ class Model(TenantOwned):
     created_by = models.CharField(max_length=150)
     created_at = models.DateTimeField(default=timezone.now)
 
-    objects = ModelQuerySet.as_manager()
+    objects: ClassVar = ModelQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -89,7 +89,7 @@ class Artifact(TenantOwned):
     size_bytes = models.PositiveBigIntegerField()
     created_at = models.DateTimeField(default=timezone.now)
 
-    objects = ArtifactQuerySet.as_manager()
+    objects: ClassVar = ArtifactQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]
@@ -153,7 +153,7 @@ class Version(TenantOwned):
     created_at = models.DateTimeField(default=timezone.now)
     checked_at = models.DateTimeField(null=True)
 
-    objects = VersionQuerySet.as_manager()
+    objects: ClassVar = VersionQuerySet.as_manager()
 
     class Meta:
         ordering = ["-number"]
@@ -211,7 +211,7 @@ class Alias(TenantOwned):
     moved_by = models.CharField(max_length=150)
     moved_at = models.DateTimeField(default=timezone.now)
 
-    objects = AliasQuerySet.as_manager()
+    objects: ClassVar = AliasQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

@@ -144,7 +144,9 @@ class VersionLine(serializers.ModelSerializer):
     size_bytes = serializers.SerializerMethodField(help_text="of the uploaded model files together")
     metrics = serializers.DictField(child=serializers.FloatField(), read_only=True)
     manifest = serializers.DictField(read_only=True)
-    parent = serializers.IntegerField(source="parent.number", default=None, read_only=True)
+    parent = serializers.IntegerField(  # type: ignore[assignment]
+        source="parent.number", default=None, read_only=True
+    )
     aliases = serializers.SerializerMethodField()
     weight = serializers.FloatField(
         read_only=True,
@@ -210,7 +212,7 @@ class NewVersion(Given):
     manifest = JsonTextField(required=False, default=dict, help_text="what is needed to make the version again")
     signature = JsonTextField(required=False, default=None, help_text="columns and outputs, where they are known")
     description = serializers.CharField(required=False, allow_blank=True, default="", max_length=MAX_TEXT)
-    parent = serializers.IntegerField(
+    parent = serializers.IntegerField(  # type: ignore[assignment]
         required=False,
         allow_null=True,
         default=None,
