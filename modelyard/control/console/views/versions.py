@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
-from django_htmx.http import retarget
+from django_htmx.http import reswap, retarget
 
 from modelyard.control.console import reads, toasts, tryit
 from modelyard.control.console.access import page
@@ -89,7 +89,8 @@ def state(request: HttpRequest, actor: Actor, name: str, number: int) -> HttpRes
     version = reads.find_version(actor.tenant, name, number)
     if version.state == "checking":
         return show(request, actor, "versions/_checking.html", {"version": version, "model": version.model})
-    return retarget(show(request, actor, "versions/_content.html", version_context(version)), "#version")
+    content = show(request, actor, "versions/_content.html", version_context(version))
+    return reswap(retarget(content, "#version"), "innerHTML")
 
 
 @page(Scope.READ)

@@ -1,0 +1,186 @@
+"""Who may see and do what: every address, for nobody, a stranger, and each role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from modelyard.control.console import urls
+from modelyard.control.deployments import services as deployments
+from modelyard.control.registry import services as registry
+from modelyard.control.registry.models import Model, Version
+from modelyard.control.tenancy import services as tenancy
+from modelyard.control.tenancy.models import ApiKey, Member, Tenant
+from modelyard.control.tenancy.services import Actor
+
+READ_ONLY = {"models", "model", "version", "version-state", "version-line", "version-file", "history"}
+PREDICT = {"version-try"}
+WRITE = {
+    "model-new", "model-check", "model-edit", "model-delete", "push", "rollback", "stop", "alias-move", "alias-delete",
+    "version-activate", "version-delete",
+}  # fmt: skip
+ADMIN = {"keys", "key-revoke", "members", "member-role", "member-remove", "audit"}
+POST_ONLY = {
+    "model-edit", "push", "rollback", "alias-move", "alias-delete", "version-activate", "version-try", "member-role",
+}  # fmt: skip
+
+
+def names(patterns: Any) -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLPattern):
+            yield str(pattern.name)
+        else:
+            yield from names(pattern.url_patterns)
+
+
+TENANT_PAGES = sorted(names(urls.TENANT))
+
+
+@pytest.fixture
+def places(tenant: Tenant, admin: Actor, version: Version, person: Any) -> dict[str, Any]:
+    key, _ = tenancy.create_key(actor=admin, name="ci", scopes=["read"])
+    registry.move_alias(actor=admin, model=version.model, name="candidate", version=version)
+    member = Member.objects.of(tenant).get(user=person)
+    return {
+        "tenant": tenant.name, "name": "iris", "number": version.number, "position": 0, "alias": "candidate",
+        "key-revoke": key.pk, "member-role": member.pk, "member-remove": member.pk,
+    }  # fmt: skip
+
+
+def address(name: str, places: dict[str, Any], **other: Any) -> str:
+    pattern = next(found for found in urls_of(urls.TENANT) if found[0] == name)
+    wanted = {key: places[key] for key in pattern[1] if key in places}
+    if "pk" in pattern[1]:
+        wanted["pk"] = places[name]
+    return reverse(f"console:{name}", kwargs={"tenant": places["tenant"], **wanted, **other})
+
+
+def urls_of(patterns: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for pattern in patterns:
+        keys = (*above, *pattern.pattern.converters)
+        if isinstance(pattern, URLPattern):
+            yield str(pattern.name), keys
+        else:
+            yield from urls_of(pattern.url_patterns, keys)
+
+
+def ask(client: Client, name: str, path: str) -> Any:
+    return client.post(path) if name in POST_ONLY else client.get(path)
+
+
+def test_every_page_of_a_tenant_has_its_scope_here() -> None:
+    assert set(TENANT_PAGES) == READ_ONLY | PREDICT | WRITE | ADMIN
+
+
+@pytest.mark.parametrize("name", TENANT_PAGES)
+def test_nobody_is_asked_to_sign_in(name: str, places: dict[str, Any]) -> None:
+    answer = ask(Client(), name, address(name, places))
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/sign-in/?next=/")
+
+
+@pytest.mark.parametrize("name", TENANT_PAGES)
+def test_a_stranger_meets_nothing(name: str, places: dict[str, Any], outsider: Client) -> None:
+    theirs = ask(outsider, name, address(name, places))
+    nothing = outsider.get("/t/there-is-none/")
+    assert theirs.status_code == 404
+    assert theirs.content == nothing.content
+
+
+@pytest.mark.parametrize("name", TENANT_PAGES)
+def test_a_strangers_things_are_not_reached_through_ones_own_tenant(
+    name: str, places: dict[str, Any], outsider: Client, stranger: Tenant
+) -> None:
+    if set(dict(urls_of(urls.TENANT))[name]) <= {"tenant"}:
+        return
+    answer = ask(outsider, name, address(name, places).replace("/t/yard/", f"/t/{stranger.name}/"))
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("name", sorted(WRITE | ADMIN))
+def test_a_viewer_may_not(name: str, places: dict[str, Any], viewer: Client) -> None:
+    answer = ask(viewer, name, address(name, places))
+    assert answer.status_code == 403
+    assert "You may not do that" in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", sorted(ADMIN))
+def test_an_editor_may_not_administer(name: str, places: dict[str, Any], editor: Client) -> None:
+    assert ask(editor, name, address(name, places)).status_code == 403
+
+
+@pytest.mark.parametrize("name", sorted(READ_ONLY))
+def test_a_viewer_sees(name: str, places: dict[str, Any], viewer: Client) -> None:
+    assert viewer.get(address(name, places)).status_code == 200
+
+
+@pytest.mark.parametrize("name", sorted(POST_ONLY))
+def test_what_changes_something_takes_no_get(name: str, places: dict[str, Any], boss: Client) -> None:
+    assert boss.get(address(name, places)).status_code == 405
+
+
+@pytest.mark.parametrize("name", sorted(READ_ONLY | {"model-check", "audit"}))
+def test_what_reads_takes_no_post(name: str, places: dict[str, Any], boss: Client) -> None:
+    assert boss.post(address(name, places)).status_code == 405
+
+
+@pytest.mark.parametrize("name", TENANT_PAGES)
+def test_a_foreign_form_is_refused(name: str, places: dict[str, Any], somebody: Any) -> None:
+    client = somebody("admin")
+    client.handler.enforce_csrf_checks = True
+    answer = client.post(address(name, places))
+    assert answer.status_code == 403
+    assert "This form was too old" in answer.content.decode()
+    assert Model.objects.filter(name="iris").exists()
+    assert not ApiKey.objects.exclude(revoked_at=None).exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/t/yard/models/nothing/",
+        "/t/yard/models/%00/",
+        "/t/yard/models/..%2f..%2fetc/",
+        "/t/%00/",
+        "/t/yard/models/iris/versions/9/",
+        "/t/yard/models/iris/versions/99999999999999999999999/",
+        "/t/yard/models/iris/versions/1/files/99999999999999999999/",
+        "/t/yard/keys/99999999999999999999999/revoke/",
+        "/t/yard/members/99999999999999999999999/remove/",
+    ],
+)
+def test_what_is_not_there_is_a_page_of_ours(path: str, boss: Client, version: Version) -> None:
+    answer = boss.get(path)
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.content.decode()
+
+
+@pytest.mark.parametrize("query", ["?q=%00", "?page=x", "?page=999999999999999999999", "?q=" + "x" * 5000, "?q='%22%5C"])
+def test_odd_queries_do_no_harm(query: str, boss: Client, version: Version) -> None:
+    for path in ("/t/yard/", "/t/yard/models/iris/", "/t/yard/models/iris/history/", "/t/yard/keys/", "/t/yard/audit/"):
+        assert boss.get(path + query).status_code == 200
+    assert boss.get("/t/yard/audit/?verb=%00").status_code == 200
+
+
+def test_a_viewer_is_shown_no_button_that_would_be_refused(viewer: Client, version: Version, admin: Actor) -> None:
+    deployments.activate(actor=admin, version=version)
+    for path in ("/t/yard/", "/t/yard/models/iris/", "/t/yard/models/iris/versions/1/"):
+        shown = viewer.get(path).content.decode()
+        for word in ("New model", "Push a version", "Activate<", "Delete", "Stop serving", "Roll back<", "/keys/", "/audit/"):
+            assert word not in shown, (path, word)
+
+
+def test_htmx_is_led_to_the_sign_in_page(places: dict[str, Any]) -> None:
+    answer = Client().get("/t/yard/", headers={"HX-Request": "true"})
+    assert answer["HX-Redirect"] == "/sign-in/"
+
+
+@pytest.mark.parametrize("name", TENANT_PAGES)
+def test_every_answer_carries_the_strict_policy(name: str, places: dict[str, Any], boss: Client) -> None:
+    policy = boss.get(address(name, places))["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
