@@ -47,7 +47,8 @@ class IsolatedRuntime:
         self._child: SandboxProcess | None = None
         self._facts: dict[str, Any] = {}
         self._changed = threading.Condition()
-        self._starting = False
+        self._starting: threading.Thread | None = None
+        self._newborn: SandboxProcess | None = None
         self._unloaded = False
         self._failure: ModelyardError | None = None
         try:
@@ -115,7 +116,12 @@ class IsolatedRuntime:
         with self._changed:
             self._unloaded = True
             child, self._child = self._child, None
+            starting, newborn = self._starting, self._newborn
             self._changed.notify_all()
+        if newborn:
+            newborn.kill()
+        if starting:
+            starting.join()
         if child:
             child.end()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -143,12 +149,18 @@ class IsolatedRuntime:
         )
         os.set_blocking(child.orders, False)
         try:
+            with self._changed:
+                self._newborn = child
+                if self._unloaded:
+                    raise Unavailable("the model is not loaded any more")
             header, _ = _receive(child, deadline_after(max(_START_SECONDS, limits.seconds)))
             if "error" in header:
                 raise ModelRefused(str(header.get("message"))[:_MESSAGE_CHARACTERS])
         except BaseException:
+            self._newborn = None
             child.end()
             raise
+        self._newborn = None
         ready = header.get("ready")
         self._facts = (
             {str(key)[:50]: str(value)[:100] for key, value in list(ready.items())[:20]}
@@ -159,7 +171,7 @@ class IsolatedRuntime:
 
     def _adopt(self, child: SandboxProcess) -> None:
         with self._changed:
-            self._starting = False
+            self._starting = None
             unwanted = self._unloaded
             if not unwanted:
                 self._child = child
@@ -194,20 +206,21 @@ class IsolatedRuntime:
 
     def _begin_start(self) -> None:
         """Start a child in a thread, unless one is starting. The condition's lock is held."""
-        if not self._starting:
-            self._starting, self._failure = True, None
-            threading.Thread(target=self._restart, name="isolated-restart", daemon=True).start()
+        if self._starting is None:
+            self._failure = None
+            self._starting = threading.Thread(target=self._restart, name="isolated-restart", daemon=True)
+            self._starting.start()
 
     def _restart(self) -> None:
         try:
             self._adopt(self._start())
         except ModelyardError as error:
             with self._changed:
-                self._starting, self._failure = False, error
+                self._starting, self._failure = None, error
                 self._changed.notify_all()
         except OSError:
             with self._changed:
-                self._starting, self._failure = False, Unavailable("the machine has no process, memory or disk left")
+                self._starting, self._failure = None, Unavailable("the machine has no process, memory or disk left")
                 self._changed.notify_all()
 
 

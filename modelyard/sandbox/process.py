@@ -146,13 +146,17 @@ class SandboxProcess:
         except (OSError, IndexError, ValueError):
             return 0
 
-    def end(self) -> int:
-        """Kill it, reap it and close every descriptor; return its exit status."""
+    def kill(self) -> None:
+        """Kill it, from any thread; whoever waits for its answer sees it end, and then calls `end`."""
         if self._process.poll() is None:
             try:
                 os.killpg(self._process.pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
                 self._process.kill()
+
+    def end(self) -> int:
+        """Kill it, reap it and close every descriptor; return its exit status."""
+        self.kill()
         status = self._process.wait()
         if self._process.stdin is not None:
             self._process.stdin.close()

@@ -1,0 +1,125 @@
+"""The promise: what is served equals the fitted estimator's own outputs, on every row of real data.
+
+Classes are equal, numbers and probabilities within 1e-5 relative.
+"""
+
+import pickle
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import palmerpenguins
+import pytest
+from sklearn import datasets, ensemble, linear_model, neighbors, svm
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+LOADERS = {
+    "iris": datasets.load_iris,
+    "wine": datasets.load_wine,
+    "breast cancer": datasets.load_breast_cancer,
+    "digits": datasets.load_digits,
+    "diabetes": datasets.load_diabetes,
+}
+
+CLASSIFIERS: dict[str, Any] = {
+    "perceptron": lambda: linear_model.Perceptron(random_state=0),
+    "logistic regression": lambda: linear_model.LogisticRegression(max_iter=500),
+    "random forest": lambda: ensemble.RandomForestClassifier(25, random_state=0),
+    "gradient boosting": lambda: ensemble.GradientBoostingClassifier(n_estimators=8, random_state=0),
+    "histogram gradient boosting": lambda: ensemble.HistGradientBoostingClassifier(max_iter=8, random_state=0),
+    "SVM": lambda: svm.SVC(),
+    "k-NN": lambda: neighbors.KNeighborsClassifier(),
+}
+REGRESSORS: dict[str, Any] = {
+    "linear regression": lambda: linear_model.LinearRegression(),
+    "random forest": lambda: ensemble.RandomForestRegressor(100, random_state=0),
+    "gradient boosting": lambda: ensemble.GradientBoostingRegressor(n_estimators=40, random_state=0),
+    "histogram gradient boosting": lambda: ensemble.HistGradientBoostingRegressor(max_iter=30, random_state=0),
+    "SVM": lambda: svm.SVR(),
+    "k-NN": lambda: neighbors.KNeighborsRegressor(),
+}
+PAIRS = [(data, kind) for data in LOADERS for kind in (REGRESSORS if data == "diabetes" else CLASSIFIERS)]
+
+IN_A_CHILD = {("diabetes", "SVM")}
+"""What does not convert: ONNX Runtime has no support vector regression in double."""
+
+
+@lru_cache(maxsize=8)
+def load(name: str) -> tuple[np.ndarray, np.ndarray]:
+    features, target = LOADERS[name](return_X_y=True)
+    return features, target
+
+
+def check(served: Any, estimator: Any, rows: Any) -> None:
+    answer = served.answer(rows)
+    expected = estimator.predict(rows)
+    if expected.dtype.kind == "f":
+        np.testing.assert_allclose(answer["prediction"], expected, rtol=1e-5, atol=0)
+    else:
+        assert answer["prediction"].tolist() == expected.tolist()
+    if hasattr(estimator, "predict_proba"):
+        np.testing.assert_allclose(answer["probabilities"], estimator.predict_proba(rows), rtol=1e-5, atol=1e-12)
+
+
+@pytest.mark.parametrize(("data", "kind"), PAIRS)
+def test_served_equals_fitted(data: str, kind: str, serve: Any) -> None:
+    features, target = load(data)
+    table = REGRESSORS if data == "diabetes" else CLASSIFIERS
+    estimator = make_pipeline(StandardScaler(), table[kind]()).fit(features, target)
+    served = serve(("model.pkl", pickle.dumps(estimator, protocol=4)))
+    check(served, estimator, features)
+    report = served.examined.report
+    assert served.examined.isolated == ((data, kind) in IN_A_CHILD), report["reason"]
+    assert served.examined.runtime == ("sklearn" if served.examined.isolated else "onnx")
+    assert report["rows"] > 100
+    assert len(served.examined.sample) == 8
+
+
+def penguins() -> tuple[Any, Any]:
+    frame = palmerpenguins.load_penguins().drop(columns=["year"])
+    return frame.drop(columns=["species"]), frame["species"]
+
+
+@pytest.mark.parametrize("kind", ["logistic regression", "random forest"])
+def test_penguins(kind: str, serve: Any) -> None:
+    """Text columns, missing numbers and missing texts; text that may be missing does not convert."""
+    rows, target = penguins()
+    texts = ["island", "sex"]
+    numbers = [name for name in rows.columns if name not in texts]
+    prepared = ColumnTransformer(
+        [
+            ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), numbers),
+            (
+                "texts",
+                make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")),
+                texts,
+            ),
+        ]
+    )
+    estimator = make_pipeline(prepared, CLASSIFIERS[kind]()).fit(rows, target)
+    served = serve(("penguins.pkl", pickle.dumps(estimator)))
+    check(served, estimator, rows)
+    columns = {column.name: column for column in served.examined.signature.columns}
+    assert columns["island"].categories == ("Biscoe", "Dream", "Torgersen")
+    assert columns["bill_length_mm"].optional
+    assert columns["sex"].optional
+    assert served.examined.isolated
+    assert "may be missing" in served.examined.report["reason"]
+    outputs = served.examined.signature.outputs
+    assert outputs[0].classes == ("Adelie", "Chinstrap", "Gentoo")
+
+
+def test_texts_without_missing_values_convert(serve: Any) -> None:
+    rows, target = penguins()
+    whole = rows.notna().all(axis=1)
+    rows, target = rows[whole], target[whole]
+    texts = ["island", "sex"]
+    prepared = ColumnTransformer([("texts", OneHotEncoder(handle_unknown="ignore"), texts)], remainder=StandardScaler())
+    estimator = make_pipeline(prepared, CLASSIFIERS["logistic regression"]()).fit(rows, target)
+    sample = rows.to_csv(index=False).encode()
+    served = serve(("penguins.pkl", pickle.dumps(estimator)), sample=("sample.csv", sample))
+    check(served, estimator, rows)
+    assert not served.examined.isolated, served.examined.report["reason"]
