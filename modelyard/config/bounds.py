@@ -89,20 +89,16 @@ class AsgiBound:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > bound:
-                raise _Exceeded
-            return message
+            # To Django the client has gone, so that it lets go of what it kept of the body.
+            return message if received <= bound else {"type": "http.disconnect"}
 
         async def noting(message: dict[str, Any]) -> None:
             nonlocal started
             started = True
             await send(message)
 
-        try:
-            await self.application(scope, counted, noting)
-        except _Exceeded:
-            if started:
-                raise
+        await self.application(scope, counted, noting)
+        if received > bound and not started:
             await _refuse(receive, send, bound, name)
 
 

@@ -123,6 +123,8 @@ def _from_django(error: Exception) -> ModelyardError:
         return TooLarge("the body is larger than what is taken here")
     if isinstance(error, SuspiciousOperation):
         return InvalidInput("the request was not understood")
+    if isinstance(error, RecursionError):
+        return InvalidInput("the body is nested too deep")
     if isinstance(error, ValidationError):
         return _from_places([{"place": "body", "message": message, "code": "invalid"} for message in error.messages])
     return _internal()
