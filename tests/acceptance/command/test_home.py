@@ -1,0 +1,157 @@
+"""`modelyard init`, `keys` and `doctor`, on homes without servers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.command.conftest import Said, command
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "home"
+    first = command("init", "--home", folder, "--json").json
+    assert first["made"]
+    assert first["key"].startswith("yard_")
+    assert len(first["password"]) >= 20
+    return folder
+
+
+def test_a_home_is_for_its_owner_only(home: Path) -> None:
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert (home / "secret_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_second_init_makes_and_shows_nothing(home: Path) -> None:
+    assert command("init", "--home", home, "--json").json == {"home": str(home), "made": False}
+    said = command("init", "--home", home)
+    assert "nothing had to be made" in said.out
+    assert "yard_" not in said.out
+
+
+def test_a_password_can_be_made_anew(home: Path) -> None:
+    first = command("init", "--home", home, "--reset-password", "--json").json
+    second = command("init", "--home", home, "--reset-password", "--json").json
+    assert first["user"] == second["user"] == "admin"
+    assert first["password"] != second["password"]
+    assert second["key"] is None
+
+
+def test_keys_are_made_listed_and_revoked(home: Path) -> None:
+    made = command(
+        "keys", "create", "--tenant", "demo", "--name", "ci", "--scope", "admin", "--json", "--home", home
+    ).json
+    assert made["key"].startswith(f"yard_{made['prefix']}_")
+    assert made["scopes"] == ["admin", "predict", "read", "write"]
+    listed = command("keys", "list", "--home", home, "--json")
+    assert made["key"] not in listed.out
+    assert [row["state"] for row in listed.json if row["name"] == "ci"] == ["live"]
+    twice = command("keys", "create", "--name", "ci", "--home", home)
+    assert twice.code == 1
+    assert "is in use" in twice.err
+    said = command("keys", "revoke", made["prefix"], "--home", home)
+    assert "opens nothing any more" in said.out
+    assert "revoked" in command("keys", "list", "--home", home).out
+
+
+def test_a_key_has_the_least_scope_and_may_expire(home: Path) -> None:
+    made = command("keys", "create", "--name", "short", "--expires", "2999-01-31", "--home", home, "--json").json
+    assert made["scopes"] == ["predict"]
+    assert made["expires_at"] == "2999-01-31T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["create", "--name", "x", "--tenant", "nobody"], "there is no tenant 'nobody': expected one of demo"),
+        (["create", "--name", "x", "--scope", "everything"], "unknown scope 'everything'"),
+        (["create", "--name", "x", "--expires", "tomorrow"], "expected ISO 8601"),
+        (["create", "--name", "x", "--expires", "2001-01-01"], "is past"),
+        (["create", "--name", ""], "expected 1 to 100"),
+        (["revoke", "nosuchkey"], "`modelyard keys list`"),
+    ],
+)
+def test_wrong_keys_are_refused(home: Path, arguments: list[str], expected: str) -> None:
+    said = command("keys", *arguments, "--home", home)
+    assert said.code == 1
+    assert expected in said.err
+    assert said.out == ""
+
+
+def test_keys_of_no_home_make_none(tmp_path: Path) -> None:
+    said = command("keys", "list", "--home", tmp_path / "none", "--json")
+    assert json.loads(said.err)["error"]["code"] == "misconfigured"
+    assert "modelyard init" in said.err
+    assert not (tmp_path / "none").exists()
+
+
+def examined(home: Path, **environment: str) -> tuple[Said, dict[str, dict[str, Any]]]:
+    said = command("doctor", "--home", home, "--json", XDG_CONFIG_HOME=str(home / "config"), **environment)
+    report = json.loads(said.out)
+    assert report["healthy"] is (said.code == 0)
+    worst = ["ok", "warning", "bad"]
+    found: dict[str, dict[str, Any]] = {}
+    for finding in sorted(report["findings"], key=lambda finding: worst.index(finding["state"])):
+        found[finding["check"]] = finding
+    return said, found
+
+
+def test_doctor_finds_a_whole_home_healthy(home: Path, free_port: int) -> None:
+    said, found = examined(home, MODELYARD_PORT=str(free_port))
+    assert said.code == 0, said.out
+    assert found["database"]["state"] == "ok"
+    assert found["secret key"]["state"] == "ok"
+    assert found["packages"]["state"] == "ok"
+
+
+def test_doctor_names_what_is_open_to_others_with_the_mend(home: Path) -> None:
+    (home / "secret_key").chmod(0o644)
+    home.chmod(0o755)
+    try:
+        said, found = examined(home)
+        assert said.code == 1
+        assert "chmod 600" in found["secret key"]["mend"]
+        assert found["home"]["mend"] == f"chmod 700 {home}"
+    finally:
+        (home / "secret_key").chmod(0o600)
+        home.chmod(0o700)
+
+
+def test_doctor_names_wrong_settings(home: Path) -> None:
+    said, found = examined(home, MODELYARD_PROT="1")
+    assert said.code == 1
+    assert found["settings"]["text"] == "MODELYARD_PROT is no setting"
+    assert "unset MODELYARD_PROT" in found["settings"]["mend"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "check", "state"),
+    [
+        ("MODELYARD_ALLOWED_HOSTS", "*", "exposure", "bad"),
+        ("MODELYARD_HOST", "0.0.0.0", "exposure", "warning"),
+        ("MODELYARD_BROKER_URL", "amqp://nobody:x@127.0.0.1:1//", "broker", "bad"),
+        ("MODELYARD_DATABASE_URL", "postgres://nobody@127.0.0.1:1/none", "database", "bad"),
+    ],
+)
+def test_doctor_looks_at_what_settings_name(
+    home: Path, free_port: int, variable: str, value: str, check: str, state: str
+) -> None:
+    said, found = examined(home, **{variable: value, "MODELYARD_PORT": str(free_port)})
+    assert found[check]["state"] == state
+    assert found[check]["mend"]
+    assert (said.code == 1) is (state == "bad")
+
+
+def test_doctor_speaks_to_people(home: Path) -> None:
+    said = command("doctor", "--home", home)
+    assert "database" in said.out
+    assert "Traceback" not in said.out + said.err
+
+
+def test_doctor_of_no_home_makes_none(tmp_path: Path) -> None:
+    _, found = examined(tmp_path / "none")
+    assert found["home"]["mend"] == "modelyard init"
+    assert found["database"]["mend"] == "modelyard init"
+    assert not (tmp_path / "none").exists()

@@ -1,0 +1,250 @@
+"""Push, promote, predict and the rest, typed against a running server."""
+
+import json
+import shlex
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.command.conftest import Iris, Run, Yard
+from tests.servers import modelyard as modelyard_server
+
+
+@pytest.fixture(scope="module")
+def pushed(yard: Yard, iris: Iris, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A model with two versions: of two files, and of one. Nothing of it serves."""
+    from tests.acceptance.command.conftest import command
+
+    name = "verbs"
+    known = {"MODELYARD_URL": yard.url, "MODELYARD_KEY": yard.key}
+    two = command("push", iris.scaler, iris.perceptron, "--name", name, "--sample", iris.sample, "--json", **known)
+    assert two.json["result"]["state"] == "ready"
+    metric = ("--metric", "accuracy=0.95", "--description", "one file", "--parent", "1")
+    one = command("push", iris.pipeline, "--name", name, "--sample", iris.sample, *metric, **known)
+    assert one.code == 0, one.err
+    assert f"{name}:2 is ready" in one.out
+    assert f"undo     modelyard delete {name}:2" in one.out
+    assert f"console  {yard.url}/t/demo/models/{name}/versions/2/" in one.out
+    assert yard.key not in one.out + one.err
+    return name
+
+
+def test_versions_show_what_was_pushed(run: Run, pushed: str) -> None:
+    newest, oldest = run("versions", pushed, "--json").json
+    assert newest["metrics"] == {"accuracy": 0.95}
+    assert newest["parent"] == 1
+    assert newest["description"] == "one file"
+    assert newest["manifest"]["packages"]["scikit-learn"]
+    assert [file["filename"] for file in oldest["files"] if file["role"] == "model"] == ["scaler.pkl", "perceptron.pkl"]
+    assert "accuracy 0.95" in run("versions", pushed).out
+
+
+def test_the_model_is_listed(run: Run, pushed: str) -> None:
+    assert pushed in [model["name"] for model in run("models", "--json").json]
+    assert pushed in run("models", "--search", "verb").out
+    assert pushed not in run("models", "--search", "nothing of the kind").out
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_version_answers_by_number_as_it_was_fitted(
+    run: Run, pushed: str, iris: Iris, tmp_path: Path, number: int
+) -> None:
+    rows = tmp_path / "rows.csv"
+    iris.rows.to_csv(rows, index=False)
+    answer = run("predict", f"{pushed}:{number}", rows, "--json").json
+    assert answer["predictions"] == iris.expected
+    assert answer["version"] == number
+    assert len(set(answer["prediction_ids"])) == len(iris.expected)
+
+
+def test_rows_may_be_typed_or_piped(run: Run, pushed: str, iris: Iris) -> None:
+    row = json.dumps(iris.rows.iloc[0].to_dict())
+    typed = run("predict", f"{pushed}:1", "--rows", row)
+    assert f"{pushed}:1" in typed.out
+    piped = run("predict", f"{pushed}:1", "-", "--json", stdin=f"[{row}]")
+    assert piped.json["predictions"] == [iris.expected[0]]
+
+
+def test_promote_predict_and_take_it_back(run: Run, pushed: str, iris: Iris, yard: Yard) -> None:
+    rows = ("--rows", json.dumps([iris.rows.iloc[0].to_dict()]), "--json")
+    refused = run("predict", pushed, *rows)
+    assert refused.code == 1
+    first = run("promote", f"{pushed}:1", "--json").json
+    assert first["undo"] == f"modelyard deactivate {pushed}"
+    assert run("predict", pushed, *rows).json["version"] == 1
+    second = run("promote", f"{pushed}:2", "--reason", "better", "--json").json
+    assert second["undo"] == f"modelyard promote {pushed}:1"
+    assert run("predict", pushed, *rows).json["version"] == 2
+    back = run("rollback", pushed)
+    assert f"{pushed}:1 answers for {pushed}" in back.out
+    assert f"undo     modelyard promote {pushed}:2" in back.out
+    assert run("predict", pushed, *rows).json["version"] == 1
+    same = run("promote", f"{pushed}:1")
+    assert "it was so already" in same.out
+    _the_curl_line_works(second["curl"], yard)
+    assert run("predict", pushed, *rows).json["version"] in (1, 2)
+    in_use = run("delete", pushed, "--yes")
+    assert in_use.code == 1
+    assert "hint: " in in_use.err
+    stopped = run("deactivate", pushed, "--json").json
+    assert stopped["undo"].startswith(f"modelyard promote {pushed}:")
+    assert run("predict", pushed, *rows).code == 1
+
+
+def _the_curl_line_works(line: str, yard: Yard) -> None:
+    assert yard.key not in line
+    environment = modelyard_server.environment(MODELYARD_KEY=yard.key)
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["champion"] == 2
+
+
+def test_the_curl_line_of_a_prediction_works(run: Run, pushed: str, iris: Iris, yard: Yard) -> None:
+    said = run("predict", f"{pushed}:1", "--rows", json.dumps(iris.rows.iloc[0].to_dict()))
+    line = said.out.partition("curl     ")[2].strip()
+    assert shlex.split(line)[0] == "curl"
+    done = subprocess.run(
+        ["sh", "-c", line],
+        capture_output=True,
+        text=True,
+        env=modelyard_server.environment(MODELYARD_KEY=yard.key),
+        timeout=60,
+    )
+    assert json.loads(done.stdout)["predictions"] == [iris.expected[0]]
+
+
+def test_download_gives_the_files_back(run: Run, pushed: str, iris: Iris, tmp_path: Path) -> None:
+    one = run("download", f"{pushed}:2", "--to", tmp_path / "mine.pkl", "--json").json
+    assert Path(one["file"]).read_bytes() == iris.pipeline.read_bytes()
+    several = run("download", f"{pushed}:1", "--to", tmp_path, "--json").json
+    with zipfile.ZipFile(several["file"]) as archive:
+        assert sorted(Path(name).name for name in archive.namelist() if name.endswith(".pkl")) == [
+            "perceptron.pkl",
+            "scaler.pkl",
+        ]
+    again = run("download", f"{pushed}:2", "--to", tmp_path / "mine.pkl")
+    assert again.code == 1
+    assert "there already" in again.err
+    assert not list(tmp_path.glob(".modelyard-*"))
+
+
+def test_a_refused_file_is_told_with_its_reason(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "broken.pkl"
+    path.write_bytes(b"\x80\x04no pickle at all")
+    said = run("push", path, "--name", "refused", "--json")
+    assert said.code == 1
+    assert said.out == ""
+    assert json.loads(said.err)["error"]["code"] == "model_refused"
+    version = run("versions", "refused", "--json").json[0]
+    assert version["state"] == "refused"
+    assert run("promote", "refused:1").code == 1
+    assert run("delete", "refused", "--json").json["result"] == {"deleted": "refused"}
+    assert run("versions", "refused").code == 1
+
+
+def test_a_push_without_waiting_comes_back_at_once(run: Run, iris: Iris) -> None:
+    version = run("push", iris.pipeline, "--name", "later", "--no-wait", "--json").json["result"]
+    assert version["number"] == 1
+    assert version["state"] in ("checking", "ready")
+
+
+def test_deleting_asks_first(run: Run, pushed: str) -> None:
+    said = run("delete", f"{pushed}:1", stdin="n\n")
+    assert said.code == 1
+    assert run("versions", pushed, "--json").json[-1]["number"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["push", "/nowhere/x.pkl", "--name", "x"], "there is no file"),
+        (["push", "/tmp", "--name", "x"], "is a folder"),
+        (["push", "{file}", "--name", "Not A Name"], "cannot name a model"),
+        (["push", "{file}", "--name", "x", "--metric", "accuracy"], "accuracy=0.97"),
+        (["push", "{file}", "--name", "x", "--sample", "/nowhere.csv"], "there is no file"),
+        (["push", "{file}", "--name", "x", "--manifest", "{file}"], "is no JSON"),
+        (["push", "{file}", "--name", "x", "--signature", "/nowhere.json"], "there is no file"),
+        (["versions", "never-pushed"], "no model by this name"),
+        (["versions", "NO"], "cannot name a model"),
+        (["promote", "never-pushed"], "names no version"),
+        (["promote", "never-pushed:1"], "no model by this name"),
+        (["promote", "never-pushed:zero"], "positive whole number"),
+        (["promote", "never-pushed@candidate"], "no model by this name"),
+        (["rollback", "never-pushed"], "no model by this name"),
+        (["deactivate", "never-pushed"], "no model by this name"),
+        (["delete", "never-pushed", "--yes"], "no model by this name"),
+        (["delete", "never-pushed@x", "--yes"], "names an alias"),
+        (["download", "never-pushed:1"], "no model by this name"),
+        (["predict", "never-pushed", "--rows", "[{}]"], "never-pushed"),
+        (["predict", "x"], "either in a file or in --rows"),
+        (["predict", "x", "--rows", "{"], "is no JSON"),
+        (["predict", "x", "/nowhere.csv"], "there is no file"),
+        (["models", "--url", "yard"], "is no address"),
+        (["login", "yard"], "is no address"),
+    ],
+)
+def test_wrong_input_is_refused_with_the_reason(run: Run, tmp_path: Path, arguments: list[str], expected: str) -> None:
+    file = tmp_path / "file.txt"
+    file.write_text("no model")
+    said = run(*[word.replace("{file}", str(file)) for word in arguments])
+    assert said.code == 1
+    assert expected in said.err
+    assert "Traceback" not in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["push"],
+        ["push", "x.pkl"],
+        ["promote"],
+        ["nonsense"],
+        ["models", "--nonsense"],
+        ["keys"],
+        ["keys", "create"],
+        ["worker", "--concurrency", "0"],
+    ],
+)
+def test_what_is_not_understood_has_exit_code_2(run: Run, arguments: list[str]) -> None:
+    said = run(*arguments)
+    assert said.code == 2
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("verb", ["models", "push", "predict", "keys", "up", "serve", "doctor", "init", "login"])
+def test_help_of_each_verb(run: Run, verb: str) -> None:
+    said = run(verb, "--help")
+    assert said.code == 0
+    assert "--json" in said.out or verb == "keys"
+
+
+def test_login_keeps_the_key_for_its_server(run: Run, yard: Yard, tmp_path: Path) -> None:
+    config = {"XDG_CONFIG_HOME": str(tmp_path), "MODELYARD_KEY": "", "MODELYARD_URL": ""}
+    said = run("login", yard.url, "--json", stdin=yard.key + "\n", **config)
+    assert said.json["result"] == {"url": yard.url, "tenant": "demo"}
+    assert yard.key not in said.out + said.err
+    kept = tmp_path / "modelyard" / "login.json"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert run("models", "--json", **config).code == 0
+    assert run("models", "--url", "http://localhost:9", **config).code == 1
+
+
+def test_a_wrong_key_is_not_kept(run: Run, yard: Yard, tmp_path: Path) -> None:
+    said = run("login", yard.url, stdin="yard_abcdefgh_" + "x" * 43, XDG_CONFIG_HOME=str(tmp_path))
+    assert said.code == 1
+    assert not (tmp_path / "modelyard").exists()
+
+
+def test_without_a_key_it_says_how_to_get_one(run: Run) -> None:
+    said = run("models", MODELYARD_KEY="")
+    assert said.code == 1
+    assert "modelyard login" in said.err
+
+
+def test_nobody_there(run: Run, free_port: int) -> None:
+    said = run("models", "--url", f"http://127.0.0.1:{free_port}")
+    assert said.code == 1
+    assert "nothing answers at" in said.err
