@@ -102,7 +102,7 @@ def test_many_columns_fit_a_grid_and_json(visitor: Visitor, files: Path) -> None
     expect(page.locator(".try-grid .input")).to_have_count(64)
     page.get_by_role("button", name="Predict").click()
     expect(page.locator(".answer-value")).to_have_text("0", timeout=30_000)
-    page.get_by_label("JSON").check()
+    page.get_by_role("radio", name="JSON").check()
     page.get_by_label("Rows as JSON").fill('[{"pixel_0_0": 1}]')
     page.get_by_role("button", name="Predict").click()
     expect(page.locator("#try-rows-error")).not_to_be_empty()

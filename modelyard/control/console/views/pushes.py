@@ -36,6 +36,10 @@ def push(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     return show(request, actor, "models/model.html", model_context(actor, model, push_form=form), status=422)
 
 
+push.takes_uploads = True  # type: ignore[attr-defined]
+"""Said to `config.bounds`: the body of this address may be as large as an upload."""
+
+
 def register(actor: Actor, model: Model, form: PushForm) -> Version:
     """Keep the files and register the version that they make."""
     given: dict[str, Any] = form.cleaned_data

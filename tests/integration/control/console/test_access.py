@@ -159,7 +159,9 @@ def test_what_is_not_there_is_a_page_of_ours(path: str, boss: Client, version: V
     assert "There is nothing here" in answer.content.decode()
 
 
-@pytest.mark.parametrize("query", ["?q=%00", "?page=x", "?page=999999999999999999999", "?q=" + "x" * 5000, "?q='%22%5C"])
+@pytest.mark.parametrize(
+    "query", ["?q=%00", "?page=x", "?page=999999999999999999999", "?q=" + "x" * 5000, "?q='%22%5C"]
+)
 def test_odd_queries_do_no_harm(query: str, boss: Client, version: Version) -> None:
     for path in ("/t/yard/", "/t/yard/models/iris/", "/t/yard/models/iris/history/", "/t/yard/keys/", "/t/yard/audit/"):
         assert boss.get(path + query).status_code == 200
@@ -170,7 +172,16 @@ def test_a_viewer_is_shown_no_button_that_would_be_refused(viewer: Client, versi
     deployments.activate(actor=admin, version=version)
     for path in ("/t/yard/", "/t/yard/models/iris/", "/t/yard/models/iris/versions/1/"):
         shown = viewer.get(path).content.decode()
-        for word in ("New model", "Push a version", "Activate<", "Delete", "Stop serving", "Roll back<", "/keys/", "/audit/"):
+        for word in (
+            "New model",
+            "Push a version",
+            "Activate<",
+            "Delete",
+            "Stop serving",
+            "Roll back<",
+            "/keys/",
+            "/audit/",
+        ):
             assert word not in shown, (path, word)
 
 

@@ -1,0 +1,241 @@
+"""How the pages behave in a browser: narrow, dark, by keyboard, without script, and under hostile texts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.acceptance.browser.conftest import Site, Visitor
+
+pytestmark = pytest.mark.timeout(400)
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><script>alert(1)</script>',
+    "'><img src=x onerror=alert(1)>",
+    "<svg onload=alert(1)>",
+    "javascript:alert(1)",
+    "<iframe srcdoc='<script>alert(1)</script>'>",
+    "</textarea><script>alert(1)</script>",
+    "</title><script>alert(1)</script>",
+    "{{constructor.constructor('alert(1)')()}}",
+    "<a href=javascript:alert(1)>x</a>",
+    "<details open ontoggle=alert(1)>",
+    "<input autofocus onfocus=alert(1)>",
+    "--><script>alert(1)</script><!--",
+    "<style>@import 'x'</style><b hx-get='/x' hx-trigger='load'>",
+    "<div hx-on:click='alert(1)' hx-trigger='load' hx-get='/t/yard/'>",
+]
+PAGES = ["/t/yard/", "/t/yard/new/", "/t/yard/models/seen/", "/t/yard/models/seen/versions/1/", "/t/yard/models/seen/history/",
+         "/t/yard/keys/", "/t/yard/members/", "/t/yard/audit/", "/account/", "/nothing/"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def seen(browser: Browser, site: Site, files: Path) -> None:
+    """A model with a version that serves, so that every page has something to show."""
+    context = browser.new_context()
+    visitor = Visitor(context.new_page(), site)
+    visitor.sign_in()
+    visitor.make_model("seen", "A statement that is long enough to be cut where there is little room. " * 3)
+    visitor.push("seen", files / "iris.pkl", sample=files / "sample.csv", metrics='{"accuracy": 0.97, "f1": 0.96}')
+    visitor.page.wait_for_url("**/versions/1/")
+    visitor.wait_for_state("ready")
+    visitor.page.get_by_role("button", name="Activate").click()
+    visitor.page.wait_for_url("**/models/seen/")
+    context.close()
+
+
+def overflow(page: Page) -> int:
+    found: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_nothing_sticks_out(width: int, scheme: str, visitor: Visitor, seen: None) -> None:
+    visitor.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    visitor.page.set_viewport_size({"width": width, "height": 740})
+    visitor.go("/sign-in/")
+    assert overflow(visitor.page) <= 0
+    visitor.sign_in()
+    for path in PAGES:
+        visitor.go(path)
+        assert overflow(visitor.page) <= 0, path
+        expect(visitor.page.get_by_role("heading", level=1)).to_have_count(1)
+
+
+def test_every_field_and_button_has_a_name(visitor: Visitor, seen: None) -> None:
+    visitor.sign_in()
+    nameless = """() => Array.from(document.querySelectorAll("input:not([type=hidden]), select, textarea, button, a[href]"))
+        .filter(element => !(element.getAttribute("aria-label") || element.getAttribute("aria-labelledby")
+            || element.textContent.trim() || (element.labels && element.labels.length)))
+        .map(element => element.outerHTML)"""
+    for path in PAGES:
+        visitor.go(path)
+        assert visitor.page.evaluate(nameless) == [], path
+        doubled = "() => [...document.querySelectorAll('[id]')].map(e => e.id).filter((id, at, all) => all.indexOf(id) !== at)"
+        assert visitor.page.evaluate(doubled) == [], path
+
+
+def test_the_theme_follows_the_system_until_one_is_chosen(visitor: Visitor) -> None:
+    page = visitor.page
+    background = "getComputedStyle(document.body).backgroundColor"
+    page.emulate_media(color_scheme="light")
+    visitor.sign_in()
+    light = page.evaluate(background)
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(background)
+    assert dark != light
+    toggle = page.locator("[data-theme-toggle]")
+    toggle.click()
+    assert page.evaluate(background) == light
+    page.reload()
+    assert page.evaluate(background) == light
+    toggle.click()
+    page.emulate_media(color_scheme="light")
+    assert page.evaluate(background) == dark
+    toggle.click()
+    assert page.evaluate(background) == light
+
+
+def test_the_keyboard_is_enough(visitor: Visitor, seen: None) -> None:
+    page = visitor.page
+    visitor.sign_in()
+    visitor.go("/t/yard/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    page.keyboard.press("/")
+    search = page.get_by_role("searchbox", name="Search models")
+    expect(search).to_be_focused()
+    page.keyboard.type("see/n")
+    expect(search).to_have_value("see/n")
+    expect(page.get_by_text("No model matches")).to_be_visible()
+    search.fill("seen")
+    expect(page.locator("#model-list tbody tr")).to_have_count(1)
+    assert page.url.endswith("?q=seen")
+    page.get_by_role("link", name="seen", exact=True).press("Enter")
+    page.wait_for_url("**/models/seen/")
+    page.get_by_role("link", name="Delete the model").press("Enter")
+    expect(page.locator("dialog[open]")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    expect(page.get_by_role("link", name="Delete the model")).to_be_focused()
+    menu = page.locator("details.menu")
+    menu.locator("summary").press("Enter")
+    expect(menu.get_by_role("button", name="Sign out")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(menu.locator("summary")).to_be_focused()
+    expect(menu.get_by_role("button", name="Sign out")).to_be_hidden()
+
+
+def test_focus_can_be_seen(visitor: Visitor) -> None:
+    visitor.sign_in()
+    visitor.go("/t/yard/new/")
+    for _ in range(12):
+        visitor.page.keyboard.press("Tab")
+        style = "(() => { const s = getComputedStyle(document.activeElement); return s.boxShadow + s.outlineStyle })()"
+        ring = visitor.page.evaluate(style)
+        inner = visitor.page.evaluate("document.activeElement.querySelector('.avatar') !== null")
+        assert inner or ring != "nonenone"
+
+
+def test_code_is_copied(visitor: Visitor, seen: None) -> None:
+    visitor.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    visitor.sign_in()
+    visitor.go("/t/yard/models/seen/versions/1/")
+    visitor.page.get_by_role("radio", name="Python").check()
+    visitor.page.get_by_role("button", name="Copy Python").click()
+    expect(visitor.page.locator("#announcer")).to_have_text("Copied")
+    copied = visitor.page.evaluate("navigator.clipboard.readText()")
+    assert "from modelyard import Client" in copied
+    compile(copied, "snippet", "exec")
+
+
+def test_a_viewer_can_try_but_is_offered_no_change(visitor: Visitor, seen: None) -> None:
+    visitor.sign_in("eve")
+    visitor.go("/t/yard/models/seen/versions/1/")
+    visitor.page.get_by_role("button", name="Predict").click()
+    expect(visitor.page.locator(".answer-value")).to_have_text("setosa", timeout=30_000)
+    assert visitor.page.get_by_role("link", name="API keys").count() == 0
+    visitor.go("/t/yard/keys/")
+    expect(visitor.page.get_by_text("You may not do that")).to_be_visible()
+
+
+def test_a_stranger_finds_nothing(visitor: Visitor, seen: None) -> None:
+    visitor.sign_in("oto")
+    visitor.go("/t/yard/models/seen/")
+    expect(visitor.page.get_by_text("There is nothing here")).to_be_visible()
+
+
+def test_it_works_without_script(browser: Browser, site: Site, files: Path) -> None:
+    context: BrowserContext = browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(15_000)
+    plain = Visitor(context.new_page(), site)
+    page = plain.page
+    plain.sign_in()
+    plain.make_model("plain")
+    plain.push("plain", files / "iris.pkl", sample=files / "sample.csv")
+    page.wait_for_url("**/versions/1/")
+    plain.wait_for_state("ready")
+    page.get_by_role("button", name="Predict").click()
+    expect(page.locator(".answer-value")).to_have_text("setosa", timeout=30_000)
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Delete the version").click()
+    page.wait_for_url("**/models/plain/")
+    page.get_by_role("link", name="Delete the model").click()
+    page.get_by_label("Type plain to go on").fill("plain")
+    page.get_by_role("button", name="Delete the model").click()
+    expect(page.locator(".toast")).to_contain_text("plain is deleted")
+    context.close()
+
+
+def test_hostile_texts_in_every_field_run_nothing(visitor: Visitor, files: Path) -> None:
+    page = visitor.page
+    ran: list[str] = []
+    page.on("dialog", lambda dialog: (ran.append(dialog.message), dialog.dismiss()))
+    visitor.sign_in()
+    visitor.make_model("hostile")
+    text = "\n".join(HOSTILE)
+    page.get_by_role("link", name="Edit").click()
+    page.locator("#problem").get_by_label("Problem statement").fill(text)
+    page.locator("#problem").get_by_role("button", name="Save").click()
+    page.wait_for_load_state()
+    visitor.go("/t/yard/models/hostile/")
+    page.locator("#id_file").set_input_files(
+        {"name": "<img src=x onerror=alert(1)>.pkl", "mimeType": "x", "buffer": (files / "iris.pkl").read_bytes()}
+    )
+    page.locator("#id_description").fill(text)
+    page.get_by_text("Metrics, manifest and lineage").click()
+    page.locator("#id_metrics").fill(json.dumps({payload[:90]: 1 for payload in HOSTILE}))
+    page.locator("#id_manifest").fill(json.dumps({"code": text, "parameters": {text: text}}))
+    page.locator("#push").get_by_role("button", name="Push").click()
+    page.wait_for_url("**/versions/1/")
+    visitor.wait_for_state("ready")
+    for payload in HOSTILE:
+        page.locator(".try-fields .input").first.fill(payload)
+        page.get_by_role("button", name="Predict").click()
+        expect(page.locator("#try-c0-error")).to_contain_text("expected a number")
+    page.get_by_role("button", name="Activate").click()
+    page.wait_for_url("**/models/hostile/")
+    for payload in HOSTILE:
+        visitor.go("/t/yard/keys/")
+        page.get_by_label("Name").fill(payload[:100])
+        page.get_by_role("button", name="Make the key").click()
+        page.wait_for_load_state()
+        visitor.page.goto(f"{visitor.site.url}/t/yard/?" + f"q={payload}".replace("#", ""))
+        page.goto(f"{visitor.site.url}/sign-in/?next={payload}".replace("#", ""))
+    for path in (
+        "/t/yard/",
+        "/t/yard/models/hostile/",
+        "/t/yard/models/hostile/versions/1/",
+        "/t/yard/keys/",
+        "/t/yard/audit/",
+    ):
+        visitor.go(path)
+        page.wait_for_timeout(100)
+    assert ran == []

@@ -1,0 +1,126 @@
+"""Signing in, one's account, keys, members and the audit log."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from modelyard.control.console import throttle
+from modelyard.control.registry.models import Version
+from modelyard.control.tenancy import services as tenancy
+from modelyard.control.tenancy.models import ApiKey, AuditEntry, Member
+from modelyard.control.tenancy.services import Actor
+from tests.integration.control.console.conftest import PASSWORD
+from tests.integration.control.console.reading import text_of
+
+
+def test_signing_in_leads_on_only_within_the_site(db: None, tenant: Any) -> None:
+    User.objects.create_user("ada", password=PASSWORD)
+    for wanted, led in (("/t/yard/", "/t/yard/"), ("https://evil.example/", "/"), ("//evil.example", "/"), ("", "/")):
+        answer = Client().post("/sign-in/", {"username": "ada", "password": PASSWORD, "next": wanted})
+        assert (answer.status_code, answer["Location"]) == (302, led)
+
+
+def test_wrong_passwords_are_said_and_throttled(db: None) -> None:
+    User.objects.create_user("ada", password=PASSWORD)
+    client = Client()
+    empty = client.post("/sign-in/", {"username": "", "password": ""})
+    assert 'id="id_username_error">This field is required.' in text_of(empty)
+    for _ in range(throttle.MAX_FAILURES):
+        answer = client.post("/sign-in/", {"username": "ada", "password": "wrong"})
+        assert answer.status_code == 422
+        assert "do not belong together" in text_of(answer)
+    closed = client.post("/sign-in/", {"username": "ada", "password": PASSWORD})
+    assert (closed.status_code, closed["Retry-After"]) == (429, str(throttle.WINDOW_SECONDS))
+    assert client.post("/sign-in/", {"username": "eve", "password": "wrong"}).status_code == 422
+
+
+def test_signing_out_takes_a_post(boss: Client) -> None:
+    assert boss.get("/sign-out/").status_code == 405
+    assert boss.post("/sign-out/")["Location"] == "/sign-in/"
+    assert boss.get("/t/yard/").status_code == 302
+
+
+def test_home_leads_to_the_only_tenant_or_lets_choose(boss: Client, stranger: Any, somebody: Any) -> None:
+    assert boss.get("/")["Location"] == "/t/yard/"
+    tenancy.add_member(
+        actor=tenancy.system_actor(stranger, "test"), user=User.objects.get(username="admin"), role="viewer"
+    )
+    assert "/t/stranger/" in text_of(boss.get("/"))
+    assert "You belong to no tenant yet" in text_of(somebody().get("/"))
+    assert Client().get("/")["Location"] == "/sign-in/"
+
+
+def test_the_password_can_be_changed(boss: Client) -> None:
+    wrong = boss.post("/account/", {"old_password": "x", "new_password1": "a", "new_password2": "b"})
+    assert wrong.status_code == 422
+    new = "another long passphrase"
+    answer = boss.post("/account/", {"old_password": PASSWORD, "new_password1": new, "new_password2": new}, follow=True)
+    assert "Your password is changed" in text_of(answer)
+    assert User.objects.get(username="admin").check_password(new)
+
+
+def test_a_keys_secret_is_shown_once_and_works(boss: Client) -> None:
+    answer = boss.post("/t/yard/keys/", {"name": "ci", "scopes": ["predict", "write"], "expires": "30"})
+    found = re.search(r"yard_[a-z0-9]{8}_[\w-]{43}", text_of(answer))
+    assert found is not None
+    assert tenancy.authenticate(found.group()).scopes == {"predict", "read", "write"}
+    assert answer["Cache-Control"].count("no-store") == 1
+    assert found.group() not in text_of(boss.get("/t/yard/keys/"))
+    key = ApiKey.objects.get()
+    assert key.expires_at is not None
+    assert "Revoke the key ci?" in text_of(boss.get(f"/t/yard/keys/{key.pk}/revoke/"))
+    assert "is revoked" in text_of(boss.post(f"/t/yard/keys/{key.pk}/revoke/", follow=True))
+    assert not ApiKey.objects.get().is_live
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "said"),
+    [
+        ({"name": "", "scopes": ["read"]}, "name", "required"),
+        ({"name": "x"}, "scopes", "at least one"),
+        ({"name": "x", "scopes": ["everything"]}, "scopes", "valid choice"),
+        ({"name": "taken", "scopes": ["read"]}, "name", "in use"),
+    ],
+)
+def test_a_key_that_does_not_fit_says_where(given: Any, field: str, said: str, boss: Client, admin: Actor) -> None:
+    tenancy.create_key(actor=admin, name="taken", scopes=["read"])
+    answer = boss.post("/t/yard/keys/", given)
+    assert answer.status_code == 422
+    error = re.search(rf'id="id_{field}_error"[^>]*>([^<]*)<', text_of(answer))
+    assert error is not None
+    assert said in error.group(1)
+
+
+def test_members_are_added_changed_and_removed(boss: Client, db: None) -> None:
+    User.objects.create_user("eve")
+    assert "Nobody by that name" in text_of(boss.post("/t/yard/members/", {"username": "who", "role": "viewer"}))
+    boss.post("/t/yard/members/", {"username": "eve", "role": "viewer"})
+    assert "already" in text_of(boss.post("/t/yard/members/", {"username": "eve", "role": "viewer"}))
+    eve = Member.objects.get(user__username="eve")
+    boss.post(f"/t/yard/members/{eve.pk}/role/", {"role": "editor"})
+    eve.refresh_from_db()
+    assert eve.role == "editor"
+    assert 'class="toast bad"' in text_of(boss.post(f"/t/yard/members/{eve.pk}/role/", {"role": "king"}, follow=True))
+    last = Member.objects.get(user__username="admin")
+    assert "last administrator" in text_of(boss.post(f"/t/yard/members/{last.pk}/remove/", follow=True))
+    assert "is no member" in text_of(boss.post(f"/t/yard/members/{eve.pk}/remove/", follow=True))
+
+
+def test_the_audit_log_is_shown_filtered_and_checked(boss: Client, version: Version) -> None:
+    assert "version.register" in text_of(boss.get("/t/yard/audit/"))
+    assert "member.add" not in text_of(boss.get("/t/yard/audit/?verb=version"))
+    assert "Every entry is whole" in text_of(boss.get("/t/yard/audit/?check"))
+    AuditEntry.objects.filter(number=2).update(verb="nothing.happened")
+    assert "tampered" in text_of(boss.get("/t/yard/audit/?check"))
+
+
+def test_broken_addresses_of_a_stranger_and_of_nobody_are_our_pages(boss: Client) -> None:
+    answer = boss.get("/nothing/here/")
+    assert answer.status_code == 404
+    assert "There is nothing here" in text_of(answer)
+    assert "/static/console/base.css" in text_of(answer)
