@@ -14,9 +14,10 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from modelyard.artifacts.filesystem import FilesystemStore
 from modelyard.config.celery import app  # noqa: F401  the relay sends by it
-from modelyard.control.deployments.publisher import publish_pending
+from modelyard.control.deployments import publisher
 from modelyard.control.jobs.relay import relay
 from modelyard.control.jobs.sweeper import sweep
+from modelyard.control.registry import uploads
 
 log = structlog.get_logger(__name__)
 
@@ -58,9 +59,12 @@ def chores() -> list[Chore]:
     """Return all that there is to do."""
     return [
         Chore("relay", TICK_SECONDS, relay),
-        Chore("publish", TICK_SECONDS, publish_pending),
+        Chore("publish", TICK_SECONDS, publisher.publish_pending),
         Chore("sweep", 1.0, sweep),
+        Chore("mend", 10.0, publisher.reconcile),
         Chore("leftovers", 60.0, sweep_leftovers),
+        Chore("documents", 300.0, publisher.sweep),
+        Chore("artifacts", 600.0, uploads.sweep),
     ]
 
 

@@ -23,7 +23,7 @@ from modelyard.control.registry.models import Model
 from modelyard.control.tenancy.models import ApiKey, Tenant
 from modelyard.core.errors import Conflict
 from modelyard.exchange.medium import FolderMedium, Medium
-from modelyard.exchange.publication import read_index, write_model, write_tenant
+from modelyard.exchange.publication import read_index, sweep_documents, write_model, write_tenant
 from modelyard.exchange.snapshot import KeyEntry, TenantDocument
 
 log = structlog.get_logger(__name__)
@@ -84,10 +84,11 @@ def reconcile(to: Medium | None = None) -> int:
     Returns:
         How many there are. A medium that was emptied, or replaced by an older copy, is mended by that.
     """
+    published = list(Tenant.objects.filter(published_revision__gt=0))
     index = read_index(to or medium())
     entries = index.tenants if index else {}
     mended = 0
-    for tenant in Tenant.objects.filter(published_revision__gt=0):
+    for tenant in published:
         entry = entries.get(str(tenant.pk))
         if entry is not None and entry.revision >= tenant.published_revision:
             continue
@@ -96,6 +97,11 @@ def reconcile(to: Medium | None = None) -> int:
             Tenant.objects.filter(pk=tenant.pk).update(wanted_revision=F("wanted_revision") + 1)
         mended += 1
     return mended
+
+
+def sweep(to: Medium | None = None) -> int:
+    """Delete documents that nobody has named for an hour; return how many."""
+    return sweep_documents(to or medium())
 
 
 def _changed(tenant: Tenant) -> list[Model]:

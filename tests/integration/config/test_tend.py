@@ -73,7 +73,7 @@ def test_all_chores_run_on_an_empty_installation() -> None:
         chore.tick(time.monotonic())
         names.append(chore.name)
         assert chore.failures == 0
-    assert names == ["relay", "publish", "sweep", "leftovers"]
+    assert names == ["relay", "publish", "sweep", "mend", "leftovers", "documents", "artifacts"]
 
 
 @pytest.mark.django_db

@@ -1,4 +1,5 @@
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,21 @@ def test_an_emptied_medium_is_filled_again(tenant: Tenant, admin: Actor, model: 
     assert publisher.publish_pending(empty) == 1
     assert sorted(model_of(empty, tenant).versions) == [1]
     assert publisher.reconcile(empty) == 0
+
+
+def test_documents_that_nobody_names_go_after_an_hour(
+    tenant: Tenant, admin: Actor, model: Model, medium: FolderMedium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for content in (b"1", b"2"):
+        versions.ready(admin, model, content)
+        publisher.publish_pending()
+    assert len(list(medium.keys("models/"))) == 2
+    assert publisher.sweep() == 0
+    later = time.time() + 3601
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert publisher.sweep() >= 1
+    assert len(list(medium.keys("models/"))) == 1
+    assert sorted(model_of(medium, tenant).versions) == [1, 2]
 
 
 def test_missing_documents_are_written_again(tenant: Tenant, admin: Actor, model: Model, medium: FolderMedium) -> None:
