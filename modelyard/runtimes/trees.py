@@ -107,11 +107,14 @@ class _Graph:
         self._container = container
 
     def constant(self, values: np.ndarray) -> str:
-        from onnx import numpy_helper
+        from onnx import TensorProto, numpy_helper
 
         name: str = self._scope.get_unique_variable_name("tree_constant")
-        array = values.astype(str).astype(object) if values.dtype.kind in "US" else values
-        self._container.add_initializer(name, None, None, numpy_helper.from_array(array, name))
+        if values.dtype.kind in "OUS":
+            texts = [str(value).encode() for value in values.tolist()]
+            self._container.add_initializer(name, TensorProto.STRING, list(values.shape), texts)
+        else:
+            self._container.add_initializer(name, None, None, numpy_helper.from_array(values, name))
         return name
 
     def add(

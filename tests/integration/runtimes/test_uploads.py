@@ -1,0 +1,198 @@
+"""The ways in which people save models, right and wrong, from the upload to the first answer."""
+
+import bz2
+import gzip
+import io
+import json
+import pickle
+import sys
+import types
+import zipfile
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
+from skops import io as skops
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression, Perceptron
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from modelyard.core.errors import InvalidInput, ModelRefused, UnsupportedFormat
+from modelyard.core.signature import DataType, Role
+
+X, Y = load_iris(return_X_y=True)
+SCALER = StandardScaler().fit(X)
+BARE = Perceptron(random_state=0).fit(SCALER.transform(X), Y)
+PIPELINE = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y)
+
+
+def check(served: Any, estimator: Any = PIPELINE) -> None:
+    answer = served.answer(X)
+    assert answer["prediction"].tolist() == estimator.predict(X).tolist()
+
+
+def dumped(write: Any, value: Any, *arguments: Any, **named: Any) -> bytes:
+    buffer = io.BytesIO()
+    write(value, buffer, *arguments, **named)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("compress", [0, ("zlib", 3), ("gzip", 3), ("bz2", 3), ("xz", 3), ("lzma", 3)])
+def test_joblib(compress: Any, serve: Any) -> None:
+    served = serve(("model.joblib", dumped(joblib.dump, PIPELINE, compress=compress)))
+    check(served)
+    assert served.examined.format == "sklearn-joblib"
+
+
+def test_skops(serve: Any) -> None:
+    served = serve(("model.skops", skops.dumps(PIPELINE)))
+    check(served)
+    assert served.examined.format == "sklearn-skops"
+    assert served.examined.runtime == "onnx"
+
+
+def test_scaler_and_bare_perceptron_make_one_pipeline(serve: Any) -> None:
+    served = serve(("scaler.pkl", pickle.dumps(SCALER)), ("iris_predictor.pkl", pickle.dumps(BARE)))
+    check(served, make_pipeline(SCALER, BARE))
+    assert served.examined.report["steps"] == ["StandardScaler", "Perceptron"]
+
+
+def test_clusters(serve: Any) -> None:
+    model = KMeans(3, n_init=1, random_state=0).fit(X)
+    served = serve(("clusters.pkl", pickle.dumps(model)))
+    check(served, model)
+
+
+def test_uploaded_onnx(serve: Any) -> None:
+    """As skl2onnx writes it when asked for nothing: float32, and a ZipMap that gives a mapping for each row."""
+    graph = to_onnx(PIPELINE, initial_types=[("X", FloatTensorType([None, 4]))])
+    served = serve(("model.onnx", graph.SerializeToString()))
+    answer = served.answer(X)
+    outputs = {output.role: output for output in served.examined.signature.outputs}
+    assert answer[outputs[Role.PREDICTION].name].tolist() == PIPELINE.predict(X).tolist()
+    assert outputs[Role.PROBABILITIES].classes == (0, 1, 2)
+    np.testing.assert_allclose(answer[outputs[Role.PROBABILITIES].name], PIPELINE.predict_proba(X), rtol=1e-3, atol=1e-5)
+    assert not served.examined.isolated
+
+
+FRAME = pd.DataFrame(X, columns=["sepal length", "sepal width", "petal length", "petal width"])
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "json", "npy"])
+def test_sample_names_and_types_the_columns(kind: str, serve: Any) -> None:
+    sample = {
+        "csv": lambda: FRAME.to_csv(index=False).encode(),
+        "parquet": lambda: FRAME.to_parquet(),
+        "json": lambda: json.dumps({"rows": FRAME.head(20).to_dict("records")}).encode(),
+        "npy": lambda: dumped(lambda value, file: np.save(file, value), X),
+    }[kind]()
+    served = serve(("model.pkl", pickle.dumps(PIPELINE)), sample=(f"sample.{kind}", sample))
+    signature = served.examined.signature
+    assert signature.names == (("x0", "x1", "x2", "x3") if kind == "npy" else tuple(FRAME.columns))
+    assert signature.columns[0].type is DataType.FLOAT64
+    assert signature.columns[0].minimum == pytest.approx(X[: 20 if kind == "json" else 150, 0].min())
+    assert served.examined.sample[0][signature.names[0]] == pytest.approx(X[0, 0])
+    check(served)
+
+
+REFUSED: dict[str, tuple[list[tuple[str, Any]], type[Exception], str]] = {
+    "a scaler alone": ([("scaler.pkl", SCALER)], ModelRefused, "predicts nothing: add the file"),
+    "wrong order": ([("p.pkl", BARE), ("s.pkl", SCALER)], ModelRefused, "the predictor last"),
+    "two predictors": ([("p.pkl", BARE), ("q.pkl", BARE)], ModelRefused, "transforms nothing"),
+    "another width": (
+        [("s.pkl", StandardScaler().fit(X[:, :3])), ("p.pkl", BARE)],
+        ModelRefused,
+        "gives 3 features, but `p.pkl` takes 4",
+    ),
+    "a dict": ([("d.pkl", {"model": BARE})], ModelRefused, "holds a dict.*not the container"),
+    "an array": ([("a.pkl", X)], ModelRefused, "holds a ndarray"),
+    "a class": ([("c.pkl", Perceptron)], ModelRefused, "holds the class Perceptron"),
+    "not fitted": ([("n.pkl", Perceptron())], ModelRefused, "not fitted"),
+    "empty": ([("e.pkl", b"")], ModelRefused, "is empty"),
+    "text": ([("t.pkl", b"hello there")], ModelRefused, "bytes are"),
+    "gzip named pickle": ([("g.pkl", gzip.compress(pickle.dumps(BARE)))], ModelRefused, "sklearn-pickle.*gzip-compressed.*joblib"),
+    "pickle named onnx": ([("p.onnx", BARE)], ModelRefused, "says onnx, the bytes are pickle"),
+    "pickle named skops": ([("p.skops", BARE)], ModelRefused, "says sklearn-skops, the bytes are pickle"),
+    "onnx named pickle": ([("o.pkl", b"\x08\x09\x12\x00")], ModelRefused, "the bytes are onnx"),
+    "no suffix": ([("model", BARE)], UnsupportedFormat, "expected a file that ends in"),
+    "torch": ([("model.pt", BARE)], UnsupportedFormat, "expected a file that ends in"),
+    "lz4": ([("l.joblib", b"\x04\x22\x4d\x18" + b"\0" * 60)], ModelRefused, "lz4|broken"),
+    "broken bz2": ([("b.joblib", bz2.compress(pickle.dumps(BARE))[:-30])], ModelRefused, "broken"),
+}
+
+
+def as_bytes(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else pickle.dumps(value, protocol=4)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str, serve: Any) -> None:
+    files, kind, said = REFUSED[name]
+    with pytest.raises(kind, match=said):
+        serve(*((filename, as_bytes(value)) for filename, value in files))
+
+
+def test_torch_archive_is_no_skops(serve: Any) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02.")
+    with pytest.raises(ModelRefused, match="PyTorch archive"):
+        serve(("model.skops", buffer.getvalue()))
+
+
+def test_missing_module_is_named(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("our_house_models")
+    module.Model = type("Model", (), {"__module__": "our_house_models"})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "our_house_models", module)
+    with pytest.raises(ModelRefused, match="needs the Python module `our_house_models`.*save the model without it"):
+        serve(("m.pkl", pickle.dumps(module.Model())))  # type: ignore[attr-defined]
+
+
+def test_a_class_of_a_notebook_is_named(serve: Any) -> None:
+    data = pickle.dumps(BARE, protocol=4).replace(b"Perceptron", b"Perceptrxn")
+    with pytest.raises(ModelRefused, match="Perceptrxn.*notebook"):
+        serve(("m.pkl", data))
+
+
+def test_another_release_is_named_with_what_helps(serve: Any) -> None:
+    import sklearn
+
+    own = sklearn.__version__.encode()
+    old = b"0.24.2"[: len(own)].ljust(len(own), b"0")
+    data = pickle.dumps(PIPELINE, protocol=4).replace(own, old)
+    assert data != pickle.dumps(PIPELINE, protocol=4)
+    with pytest.raises(ModelRefused) as refused:
+        serve(("m.pkl", data))
+    assert old.decode() in refused.value.message
+    assert sklearn.__version__ in refused.value.message
+    assert "convert it to ONNX" in refused.value.message
+
+
+def test_code_is_not_served_where_the_tenant_forbids(serve: Any) -> None:
+    from sklearn.svm import SVR
+
+    data = pickle.dumps(SVR().fit(X, Y.astype(float)))
+    with pytest.raises(ModelRefused, match="allows no files that carry code"):
+        serve(("m.pkl", data), runs_code=False)
+
+
+@pytest.mark.parametrize(
+    ("sample", "said"),
+    [
+        (("s.csv", b"a,b\n1,2\n"), "the sample has 2 columns, the model takes 4"),
+        (("s.csv", b"\xff\xfe\x00"), "cannot be read|no rows|columns"),
+        (("s.json", b"[[[["), "cannot be read"),
+        (("s.json", b'{"rows": 3}'), "expected rows"),
+        (("s.npy", dumped(lambda value, file: np.save(file, value, allow_pickle=True), np.array([print], dtype=object))), "cannot be read"),
+        (("s.parquet", b"PAR1nonsense"), "cannot be read"),
+    ],
+)
+def test_bad_sample(sample: tuple[str, bytes], said: str, serve: Any) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        serve(("m.pkl", pickle.dumps(BARE)), sample=sample)
