@@ -61,6 +61,8 @@ class Core:
         loader = Loader(LocalArtifacts(cache / "artifacts", store), settings)
         self.engine = Engine(settings, loader, deliver=self._delivery.deliver, defer=defer)
         self.pickup = Pickup(medium, FolderMedium(cache / "snapshot"), self.engine, self.recorder, settings.preload)
+        self._max_rows: int = settings.max_rows
+        self._timeout_seconds: float = settings.request_timeout_seconds
         self._stopping = False
         self._requests = itertools.count()
         self._prefix = secrets.token_hex(5)
@@ -175,10 +177,10 @@ class Core:
         answer(call, {"name": address.model_text, "ready": ready}, 200 if ready else 503)
 
     def _infer(self, call: Call, address: Address, served: ServedModel) -> None:
-        limits, settings = served.document.limits, self.settings
+        limits = served.document.limits
         if limits.max_body_bytes is not None and len(call.request.body) > limits.max_body_bytes:
             raise TooLarge(f"{len(call.request.body)} bytes: expected at most {limits.max_body_bytes} in a body")
-        max_rows = min(limits.max_rows or settings.max_rows, settings.max_rows)
+        max_rows = min(limits.max_rows or self._max_rows, self._max_rows)
         asked = address.reference
         call.view = view = representative(served, asked)
         self._allow(call, view)
@@ -187,7 +189,7 @@ class Core:
             call.parts = [Part(call, view, None)]
         else:
             call.parts = self._parts(call, served)
-        timeout = min(limits.timeout_seconds or settings.request_timeout_seconds, settings.request_timeout_seconds)
+        timeout = min(limits.timeout_seconds or self._timeout_seconds, self._timeout_seconds)
         self._submit(call, max_rows, time.monotonic() + timeout)
 
     @staticmethod

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 from modelyard.core.errors import TooLarge
@@ -17,12 +18,44 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+class Mailbox:
+    """Brings responses from other threads to the loop's: those of one batch with one wake-up."""
+
+    __slots__ = ("_lock", "_thread", "_waiting", "loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._thread = threading.get_ident()
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[asyncio.Future[Response], Response]] = []
+
+    def put(self, future: "asyncio.Future[Response]", response: Response) -> None:
+        """Settle a future, from any thread. A client that has gone has cancelled its own."""
+        if threading.get_ident() == self._thread:
+            if not future.done():
+                future.set_result(response)
+            return
+        with self._lock:
+            self._waiting.append((future, response))
+            first = len(self._waiting) == 1
+        if first:
+            self.loop.call_soon_threadsafe(self._empty)
+
+    def _empty(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for future, response in waiting:
+            if not future.done():
+                future.set_result(response)
+
+
 class AsgiDoor:
     """An ASGI application that answers every path with the core."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._max_body_bytes: int = core.settings.max_body_bytes
+        self._mailbox: Mailbox | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -74,20 +107,11 @@ class AsgiDoor:
 
     async def _answer(self, request: Request) -> Response:
         loop = asyncio.get_running_loop()
-        thread = threading.get_ident()
+        mailbox = self._mailbox
+        if mailbox is None or mailbox.loop is not loop:
+            mailbox = self._mailbox = Mailbox(loop)
         future: asyncio.Future[Response] = loop.create_future()
-
-        def settle(response: Response) -> None:
-            if not future.done():
-                future.set_result(response)
-
-        def done(response: Response) -> None:
-            if threading.get_ident() == thread:
-                settle(response)
-            else:
-                loop.call_soon_threadsafe(settle, response)
-
-        self._core.begin(request, done)
+        self._core.begin(request, partial(mailbox.put, future))
         return await future
 
     def _too_large(self, error: TooLarge) -> Response:
