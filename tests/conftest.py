@@ -6,6 +6,7 @@ has a home folder of its own.
 
 import os
 import secrets
+import signal
 import tempfile
 from pathlib import Path
 
@@ -33,6 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Set up Django before any test module is imported, with settings that hold for this process alone."""
     config.stash[BEGAN] = shared.begin_run()
+    if config.stash[BEGAN]:
+        # A run that is told to end, by a build machine say, stops its servers as after Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith("MODELYARD_") or name == "PORT"]:
         del os.environ[name]
     home = Path(tempfile.mkdtemp(prefix="home-", dir=os.environ[shared.VARIABLE]))
