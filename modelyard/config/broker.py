@@ -8,6 +8,8 @@ from typing import Any
 from kombu.transport import filesystem
 from kombu.utils.json import dumps
 
+WAIT_SECONDS = 0.3
+
 
 class FolderChannel(filesystem.Channel):
     """Writes each message under another name first: kombu's own may be read while it is still empty."""
@@ -22,6 +24,12 @@ class FolderChannel(filesystem.Channel):
 
 
 class FolderTransport(filesystem.Transport):
-    """Kombu's transport over a folder, with whole messages only."""
+    """Kombu's transport over a folder, with whole messages only.
+
+    It waits for messages in short turns: a worker that is told to stop finishes two of them first.
+    """
 
     Channel = FolderChannel
+
+    def drain_events(self, connection: Any, timeout: float | None = None) -> None:  # type: ignore[override]
+        super().drain_events(connection, timeout=min(timeout or WAIT_SECONDS, WAIT_SECONDS))

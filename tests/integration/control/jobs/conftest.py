@@ -88,9 +88,9 @@ def kind() -> Iterator[Callable[[str, Any], str]]:
 
 @pytest.fixture
 def until() -> Callable[..., None]:
-    """Wait for something to become true: `until(lambda: ..., seconds=10)`."""
+    """Wait for something to become true: `until(lambda: ..., seconds=60)`."""
 
-    def wait(condition: Callable[[], bool], seconds: float = 30) -> None:
+    def wait(condition: Callable[[], bool], seconds: float = 120) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "it did not come true in time"

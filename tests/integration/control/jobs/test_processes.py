@@ -69,7 +69,7 @@ def test_a_frozen_worker_that_comes_back_is_shut_out(
     later = submit(tenant, "sum")
     until(lambda: state(later) == State.SUCCEEDED)
     frozen.terminate()
-    frozen.wait(30)
+    frozen.wait(60)
     job.refresh_from_db()
     assert (job.outcome, effects(job)) == ({"sum": 3, "token": 2}, 1)
 
@@ -109,5 +109,15 @@ def test_a_worker_stops_when_told(tenant: Tenant, processes: Processes, until: U
     until(lambda: state(job) == State.SUCCEEDED)
     for process in processes.running:
         process.terminate()
-    assert [process.wait(15) for process in processes.running] == [0, 0]
+    assert [process.wait(20) for process in processes.running] == [0, 0]
     assert worker.returncode == 0
+
+
+def test_a_job_goes_through_rabbitmq(tenant: Tenant, processes: Processes, until: Until, rabbitmq: str) -> None:
+    processes.environment["MODELYARD_BROKER_URL"] = rabbitmq
+    jobs = [submit(tenant, "sum") for _ in range(5)]
+    processes.start("tend")
+    processes.start("worker")
+    until(lambda: Job.objects.filter(state=State.SUCCEEDED).count() == 5)
+    assert [effects(job) for job in jobs] == [1] * 5
+    assert not (processes.home / "broker").exists()
