@@ -275,7 +275,7 @@ class TestDeletingVersions:
         assert kept(tenant) == set()
         facts = DeletedVersion.objects.of(tenant).get(number=1).facts
         assert facts["metrics"] == {"accuracy": 0.9}
-        assert facts["files"][0]["filename"] == "m.pkl"
+        assert facts["files"][0]["filename"] == "model.pkl"
         assert versions.register(admin, model).number == 3
 
     def test_children_outlive_their_parent(self, admin: Actor, model: Model) -> None:
