@@ -52,7 +52,8 @@ def read_sample(filename: str, path: Path) -> Table:
 def _read_csv(path: Path) -> Table:
     from pyarrow import csv as arrow
 
-    head = path.open("rb").read(1 << 16).decode("utf-8", "replace").splitlines()
+    with path.open("rb") as file:
+        head = file.read(1 << 16).decode("utf-8", "replace").splitlines()
     first = next(csv.reader(head[:1]), [])
     bare = bool(first) and all(_is_number(cell) for cell in first)
     options = arrow.ReadOptions(autogenerate_column_names=bare)
@@ -135,7 +136,8 @@ def _from_list(name: str, values: Sequence[Any]) -> np.ndarray:
         texts[:] = [value if isinstance(value, str) else None for value in values]
         return texts
     raise InvalidInput(
-        f"column `{name}` of the sample holds {type(present[0]).__name__} values: expected numbers, texts or truth values"
+        f"column `{name}` of the sample holds {type(present[0]).__name__} values: "
+        "expected numbers, texts or truth values"
     )
 
 
@@ -191,7 +193,12 @@ def _column(name: str, fact: Facts, seen: np.ndarray | None) -> Column:
     if categories is not None and (len(categories) > MAX_CATEGORIES or not categories):
         categories = None
     return Column(
-        name, kind, optional=optional, categories=tuple(categories) if categories else None, minimum=low, maximum=high
+        name,
+        kind,
+        optional=bool(optional),
+        categories=tuple(categories) if categories else None,
+        minimum=low,
+        maximum=high,
     )
 
 

@@ -170,7 +170,7 @@ def load_estimator(path: Path, format_: Format | None = None, filename: str = "t
 
 
 def _import_named(path: Path, known: Format) -> None:
-    """Import what the file names of the frameworks before the watch begins: importing them does what a model may not."""
+    """Import what the file names of the frameworks before the watch begins: importing does what a model may not."""
     named = {"sklearn.pipeline"} if known is Format.SKOPS else set()
     if known is not Format.SKOPS:
         head = io.BytesIO(_first(path, _NAMES_SEARCH_BYTES))
@@ -204,12 +204,13 @@ def _refusal(error: BaseException, path: Path, filename: str) -> ModelRefused:
         return ModelRefused(f"`{filename}` tried to {WATCH.tried} while it was opened")
     if isinstance(error, PermissionError):
         return ModelRefused(
-            f"`{filename}` tried to do what a model's file may not (start a program, open a network connection, reach other files)"
+            f"`{filename}` tried to do what a model's file may not "
+            "(start a program, open a network connection, reach other files)"
         )
     if isinstance(error, ModuleNotFoundError) and error.name:
         return ModelRefused(
-            f"`{filename}` needs the Python module `{error.name}`, which is not installed here; save the model without it, "
-            "or have the operator install it",
+            f"`{filename}` needs the Python module `{error.name}`, which is not installed here; "
+            "save the model without it, or have the operator install it",
             module=error.name,
         )
     said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
@@ -218,12 +219,13 @@ def _refusal(error: BaseException, path: Path, filename: str) -> ModelRefused:
         return ModelRefused(_releases(filename, release) + f" ({said})", written_by=release, installed=here())
     if isinstance(error, AttributeError | ImportError):
         return ModelRefused(
-            f"`{filename}` names something that is not here ({said}); functions and classes of a notebook or script do not "
-            "travel in a pickle: put them into an installed package, or save the model without them"
+            f"`{filename}` names something that is not here ({said}); functions and classes of a notebook or script "
+            "do not travel in a pickle: put them into an installed package, or save the model without them"
         )
     if isinstance(error, ImportError | ValueError) and "lz4" in str(error).lower():
         return ModelRefused(
-            f"`{filename}` is lz4-compressed, and the Python module `lz4` is not installed here; save it with compress=3"
+            f"`{filename}` is lz4-compressed, and the Python module `lz4` is not installed here; "
+            "save it with compress=3"
         )
     return ModelRefused(f"`{filename}` cannot be opened, it is cut off or broken ({said})")
 
@@ -235,8 +237,8 @@ def here() -> str:
 
 def _releases(filename: str, release: str) -> str:
     return (
-        f"`{filename}` was written by scikit-learn {release}, and {here()} is installed here, which cannot read it reliably; "
-        f"convert it to ONNX with scikit-learn {release} (skl2onnx), or fit and save it again with {here()}"
+        f"`{filename}` was written by scikit-learn {release}, and {here()} is installed here, "
+        f"which cannot read it reliably; convert it to ONNX with scikit-learn {release} (skl2onnx), or fit and save it again with {here()}"
     )
 
 

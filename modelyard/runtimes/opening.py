@@ -109,7 +109,8 @@ def _declared_names(estimator: Any, given: Signature) -> list[str]:
     names = list(given.names)
     if fitted is not None and names != [str(name) for name in fitted]:
         raise InvalidInput(
-            f"the signature names the columns {names[:20]}, the model was fitted with {[str(name) for name in fitted][:20]}"
+            f"the signature names the columns {names[:20]}, "
+            f"the model was fitted with {[str(name) for name in fitted][:20]}"
         )
     width = getattr(estimator, "n_features_in_", len(names))
     if width != len(names) and not given.columns[0].shape:
@@ -140,8 +141,8 @@ def _outputs(estimator: Any, draft: Signature, batch: Batch) -> tuple[Output, ..
         answer: dict[str, np.ndarray] = {PREDICTION: np.asarray(estimator.predict(rows))}
     except Exception as error:
         raise ModelRefused(
-            f"the model answers no row of its signature ({type(error).__name__}: {' '.join(str(error).split())[:300]}); "
-            "send a sample of its input along"
+            "the model answers no row of its signature "
+            f"({type(error).__name__}: {' '.join(str(error).split())[:300]}); send a sample of its input along"
         ) from error
     try:
         probabilities = estimator.predict_proba(rows) if hasattr(estimator, "predict_proba") else None

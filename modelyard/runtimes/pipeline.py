@@ -1,6 +1,7 @@
 """One predictor from what a user's files hold: several are joined into one pipeline, in the order given."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from modelyard.core.errors import ModelRefused
@@ -26,7 +27,7 @@ def join(parts: Sequence[tuple[str, Any]]) -> Any:
                 f"`{filename}` holds a {_kind(part)}, which transforms nothing, but is followed by `{parts[-1][0]}`: "
                 "expected the files in the order in which a row passes through them, the predictor last"
             )
-    for (before, first), (after, second) in zip(parts, parts[1:], strict=False):
+    for (before, first), (after, second) in pairwise(parts):
         _check_widths(before, first, after, second)
     if len(parts) == 1:
         return last
@@ -62,10 +63,13 @@ def _no_predictor(filename: str, last: Any, parts: Sequence[tuple[str, Any]]) ->
     earlier = [name for name, part in parts[:-1] if hasattr(part, "predict")]
     if earlier:
         return (
-            f"the last file, `{filename}`, holds a {_kind(last)}, which predicts nothing, but `{earlier[0]}` before it does: "
-            "expected the files in the order in which a row passes through them, the predictor last"
+            f"the last file, `{filename}`, holds a {_kind(last)}, which predicts nothing, "
+            f"but `{earlier[0]}` before it does: expected the files in the order in which a row passes through them, the predictor last"
         )
-    return f"`{filename}` holds a {_kind(last)}, which transforms but predicts nothing: add the file of the predictor that follows it"
+    return (
+        f"`{filename}` holds a {_kind(last)}, which transforms but predicts nothing: "
+        "add the file of the predictor that follows it"
+    )
 
 
 def _check_widths(before: str, first: Any, after: str, second: Any) -> None:

@@ -68,11 +68,13 @@ def _columns(inputs: Sequence[Any], table: Table | None, given: Signature | None
     for taken in inputs:
         if taken.type not in ELEMENT_TYPES:
             raise ModelRefused(
-                f"the graph's input `{taken.name}` is a {taken.type}: expected tensors of numbers, truth values or texts"
+                f"the graph's input `{taken.name}` is a {taken.type}: "
+                "expected tensors of numbers, truth values or texts"
             )
         if not taken.shape or isinstance(taken.shape[0], int):
             raise ModelRefused(
-                f"the graph's input `{taken.name}` has shape {taken.shape}, which fixes the number of rows: export it with a free first axis"
+                f"the graph's input `{taken.name}` has shape {taken.shape}, "
+                "which fixes the number of rows: export it with a free first axis"
             )
     kind = ELEMENT_TYPES[inputs[0].type]
     if len(inputs) == 1 and len(inputs[0].shape) == 2 and kind.is_numeric:
@@ -148,7 +150,8 @@ def _outputs(session: Any, runtime: OnnxRuntime, batch: Batch) -> tuple[Output, 
         output = _output(described, value, few.n_rows)
         if output is None:
             raise ModelRefused(
-                f"the graph's output `{described.name}` ({described.type}) does not have a row for each row that it is given"
+                f"the graph's output `{described.name}` ({described.type}) "
+                "does not have a row for each row that it is given"
             )
         outputs.append(output)
     return _roles(outputs)

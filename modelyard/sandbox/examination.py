@@ -73,7 +73,7 @@ def examine(
     scratch: Path,
     limits: Limits,
 ) -> Examined:
-    """Find out what the files, (client's name, local path) each in the order of the pipeline, are and how to serve them.
+    """Find out what the files, (client's name, local path) each in the order of the pipeline, are, and how to serve.
 
     `runs_code`: the tenant allows to serve, in a sandboxed child, files that carry code; without it what does not
     convert is refused. `scratch` is an empty folder of the caller's, who removes it after it has taken `serving`.

@@ -45,8 +45,9 @@ class Tried(msgspec.Struct, frozen=True):
             return f"the converted graph fails: {comparison.failure}"
         if not comparison.agrees:
             return (
-                f"the converted graph disagrees with the estimator on {comparison.disagreeing} of {comparison.rows} rows "
-                f"(largest relative difference {comparison.largest_relative:.3g}, {comparison.class_mismatches} other classes)"
+                "the converted graph disagrees with the estimator "
+                f"on {comparison.disagreeing} of {comparison.rows} rows (largest relative difference {comparison.largest_relative:.3g}, "
+                f"{comparison.class_mismatches} other classes)"
             )
         if self.audit.refused:
             return f"the converted graph may not run in the serving process: {self.audit.refused[0]}"

@@ -43,7 +43,8 @@ def _missing() -> tuple[str, ...]:
     found = []
     if landlock.abi() < 1:
         found.append(
-            "landlock: the kernel does not offer it; use Linux 5.13 or later, with `landlock` in the boot parameter lsm="
+            "landlock: the kernel does not offer it; use Linux 5.13 or later, with `landlock` in the boot "
+            "parameter lsm="
         )
     reason = seccomp.missing()
     if reason:

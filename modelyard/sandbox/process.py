@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -102,10 +103,8 @@ class SandboxProcess:
         self.orders = self._process.stdin.fileno()
         os.set_blocking(self.answers, False)
         text = json.dumps(job).encode()
-        try:
+        with suppress(BrokenPipeError):  # its end shows when the answer is awaited
             self._process.stdin.write(b"%08d" % len(text) + text)
-        except BrokenPipeError:
-            pass  # its end shows when the answer is awaited
 
     def _spawn(self, theirs: int) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(

@@ -16,12 +16,12 @@ import pandas as pd
 import pytest
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
-from skops import io as skops
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from skops import io as skops
 
 from modelyard.core.errors import InvalidInput, ModelRefused, UnsupportedFormat
 from modelyard.core.signature import DataType, Role
@@ -77,7 +77,9 @@ def test_uploaded_onnx(serve: Any) -> None:
     outputs = {output.role: output for output in served.examined.signature.outputs}
     assert answer[outputs[Role.PREDICTION].name].tolist() == PIPELINE.predict(X).tolist()
     assert outputs[Role.PROBABILITIES].classes == (0, 1, 2)
-    np.testing.assert_allclose(answer[outputs[Role.PROBABILITIES].name], PIPELINE.predict_proba(X), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(
+        answer[outputs[Role.PROBABILITIES].name], PIPELINE.predict_proba(X), rtol=1e-3, atol=1e-5
+    )
     assert not served.examined.isolated
 
 
@@ -116,7 +118,11 @@ REFUSED: dict[str, tuple[list[tuple[str, Any]], type[Exception], str]] = {
     "not fitted": ([("n.pkl", Perceptron())], ModelRefused, "not fitted"),
     "empty": ([("e.pkl", b"")], ModelRefused, "is empty"),
     "text": ([("t.pkl", b"hello there")], ModelRefused, "bytes are"),
-    "gzip named pickle": ([("g.pkl", gzip.compress(pickle.dumps(BARE)))], ModelRefused, "sklearn-pickle.*gzip-compressed.*joblib"),
+    "gzip named pickle": (
+        [("g.pkl", gzip.compress(pickle.dumps(BARE)))],
+        ModelRefused,
+        "sklearn-pickle.*gzip-compressed.*joblib",
+    ),
     "pickle named onnx": ([("p.onnx", BARE)], ModelRefused, "says onnx, the bytes are pickle"),
     "pickle named skops": ([("p.skops", BARE)], ModelRefused, "says sklearn-skops, the bytes are pickle"),
     "onnx named pickle": ([("o.pkl", b"\x08\x09\x12\x00")], ModelRefused, "the bytes are onnx"),
@@ -142,7 +148,7 @@ def test_torch_archive_is_no_skops(serve: Any) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02.")
-    with pytest.raises(ModelRefused, match="PyTorch archive"):
+    with pytest.raises(ModelRefused, match=r"PyTorch archive"):
         serve(("model.skops", buffer.getvalue()))
 
 
@@ -150,13 +156,13 @@ def test_missing_module_is_named(serve: Any, monkeypatch: pytest.MonkeyPatch) ->
     module = types.ModuleType("our_house_models")
     module.Model = type("Model", (), {"__module__": "our_house_models"})  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "our_house_models", module)
-    with pytest.raises(ModelRefused, match="needs the Python module `our_house_models`.*save the model without it"):
+    with pytest.raises(ModelRefused, match=r"needs the Python module `our_house_models`.*save the model without it"):
         serve(("m.pkl", pickle.dumps(module.Model())))  # type: ignore[attr-defined]
 
 
 def test_a_class_of_a_notebook_is_named(serve: Any) -> None:
     data = pickle.dumps(BARE, protocol=4).replace(b"Perceptron", b"Perceptrxn")
-    with pytest.raises(ModelRefused, match="Perceptrxn.*notebook"):
+    with pytest.raises(ModelRefused, match=r"Perceptrxn.*notebook"):
         serve(("m.pkl", data))
 
 
@@ -178,7 +184,7 @@ def test_code_is_not_served_where_the_tenant_forbids(serve: Any) -> None:
     from sklearn.svm import SVR
 
     data = pickle.dumps(SVR().fit(X, Y.astype(float)))
-    with pytest.raises(ModelRefused, match="allows no files that carry code"):
+    with pytest.raises(ModelRefused, match=r"allows no files that carry code"):
         serve(("m.pkl", data), runs_code=False)
 
 
@@ -189,7 +195,13 @@ def test_code_is_not_served_where_the_tenant_forbids(serve: Any) -> None:
         (("s.csv", b"\xff\xfe\x00"), "cannot be read|no rows|columns"),
         (("s.json", b"[[[["), "cannot be read"),
         (("s.json", b'{"rows": 3}'), "expected rows"),
-        (("s.npy", dumped(lambda value, file: np.save(file, value, allow_pickle=True), np.array([print], dtype=object))), "cannot be read"),
+        (
+            (
+                "s.npy",
+                dumped(lambda value, file: np.save(file, value, allow_pickle=True), np.array([print], dtype=object)),
+            ),
+            "cannot be read",
+        ),
         (("s.parquet", b"PAR1nonsense"), "cannot be read"),
     ],
 )

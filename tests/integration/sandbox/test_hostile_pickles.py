@@ -180,7 +180,7 @@ def test_disk_fill(examine_bytes: Any, scratch: Path, native: bool) -> None:
             "import ctypes\nc = ctypes.CDLL(None)\nb = b'x' * (1 << 20)\n"
             "for n in range(100000):\n f = c.open(b'%d' % n, 0o102, 0o600)\n for _ in range(16): c.write(f, b, len(b))\n c.close(f)"
         )
-    with pytest.raises(ModelRefused, match="MiB to disk|files|write a file"):
+    with pytest.raises(ModelRefused, match=r"MiB to disk|files|write a file"):
         examine_bytes(("model.pkl", script(text)))
     used = sum(path.stat().st_size for path in scratch.rglob("*"))
     assert used < 512 << 20
@@ -188,7 +188,7 @@ def test_disk_fill(examine_bytes: Any, scratch: Path, native: bool) -> None:
 
 def test_many_files(examine_bytes: Any) -> None:
     text = "import ctypes\nc = ctypes.CDLL(None)\nfor n in range(10**7): c.close(c.open(b'%d' % n, 0o102, 0o600))"
-    with pytest.raises(ModelRefused, match="more than 256 files"):
+    with pytest.raises(ModelRefused, match=r"more than 256 files"):
         examine_bytes(("model.pkl", script(text)))
 
 
@@ -196,7 +196,7 @@ def test_floods_the_answer(examine_bytes: Any) -> None:
     text = (
         "import os\nfor fd in range(3, 64):\n  try:\n    while True: os.write(fd, b'x' * 65536)\n  except OSError: pass"
     )
-    with pytest.raises(ModelRefused, match="answered with more than"):
+    with pytest.raises(ModelRefused, match=r"answered with more than"):
         examine_bytes(("model.pkl", script(text)))
 
 
@@ -216,7 +216,7 @@ def test_floods_the_answer(examine_bytes: Any) -> None:
 def test_forges_the_answer(examine_bytes: Any, answer: bytes) -> None:
     """The pipe for the answer is the one descriptor that it has: it may write there what it likes."""
     text = "import os\nfor fd in range(3, 64):\n  try: os.write(fd, answer)\n  except OSError: pass\nos._exit(0)"
-    with pytest.raises(ModelRefused, match="garbled|nonsense|\\['x'\\]"):
+    with pytest.raises(ModelRefused, match=r"garbled|nonsense|\\['x'\\]"):
         examine_bytes(("model.pkl", script(text, answer=answer)))
 
 
@@ -255,7 +255,7 @@ def test_wrapped(wrap: str, outside: Any, examine_bytes: Any, tmp_path: Path) ->
         buffer = io.BytesIO()
         joblib.dump(np.array([evil], dtype=object) if "array" in wrap else evil, buffer)
         data = buffer.getvalue()
-    with pytest.raises(ModelRefused, match="start a program"):
+    with pytest.raises(ModelRefused, match=r"start a program"):
         examine_bytes((name, data))
     outside.check_untouched()
 
@@ -264,7 +264,7 @@ def test_reduce_chain(outside: Any, examine_bytes: Any) -> None:
     chain: Any = Calls(os.system, f"touch {outside.marker}")
     for _ in range(50):
         chain = Calls(getattr, chain, "real")
-    with pytest.raises(ModelRefused, match="start a program"):
+    with pytest.raises(ModelRefused, match=r"start a program"):
         examine_bytes(("model.pkl", pickle.dumps(chain)))
     outside.check_untouched()
 
@@ -290,7 +290,7 @@ def test_opcode_bomb(examine_bytes: Any) -> None:
 
 
 def test_claims_a_huge_string(examine_bytes: Any) -> None:
-    with pytest.raises(ModelRefused, match="broken|memory"):
+    with pytest.raises(ModelRefused, match=r"broken|memory"):
         examine_bytes(("model.pkl", b"\x80\x04\x8e" + (1 << 62).to_bytes(8, "little") + b"x."))
 
 
@@ -298,7 +298,7 @@ def test_claims_a_huge_string(examine_bytes: Any) -> None:
 def test_truncated(cut: int, examine_bytes: Any) -> None:
     X = np.arange(40.0).reshape(20, 2)
     whole = pickle.dumps(LogisticRegression().fit(X, X[:, 0] > 9), protocol=4)
-    with pytest.raises(ModelyardError, match="broken|bytes are"):
+    with pytest.raises(ModelyardError, match=r"broken|bytes are"):
         examine_bytes(("model.pkl", whole[:cut]))
 
 
@@ -311,7 +311,7 @@ def test_parent_stays(outside: Any, examine_bytes: Any, scratch: Path) -> None:
 
 def test_no_capability_is_left(examine_bytes: Any) -> None:
     text = "import ctypes\nc = ctypes.CDLL(None)\nd = (ctypes.c_uint32 * 6)()\nc.capget((ctypes.c_uint32 * 2)(0x20080522, 0), d)\nraise ValueError(f'caps {sum(d)}')"
-    with pytest.raises(ModelRefused, match="caps 0"):
+    with pytest.raises(ModelRefused, match=r"caps 0"):
         examine_bytes(("model.pkl", script(text)))
 
 

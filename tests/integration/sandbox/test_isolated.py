@@ -62,7 +62,7 @@ def test_a_batch_larger_than_a_pipe(runtime: IsolatedRuntime) -> None:
 
 
 def test_a_failing_model_stays(runtime: IsolatedRuntime) -> None:
-    with pytest.raises(ModelFailed, match="features"):
+    with pytest.raises(ModelFailed, match=r"features"):
         runtime.predict(Batch(2, matrix=np.zeros((2, 9))))
     pid = runtime.pid
     assert runtime.predict(Batch(1, matrix=X[:1]))["prediction"].shape == (1,)
@@ -83,7 +83,7 @@ def test_death_in_flight_is_unavailable_then_ready_again(runtime: IsolatedRuntim
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     threading.Timer(0.3, os.kill, (pid, signal.SIGKILL)).start()
-    with pytest.raises(Unavailable, match="died"):
+    with pytest.raises(Unavailable, match=r"died"):
         runtime.predict(Batch(1, matrix=X[:1]))
     started = time.monotonic()
     assert runtime.predict(Batch(1, matrix=X[:1]))["prediction"].shape == (1,)
@@ -153,7 +153,7 @@ def test_a_hostile_model_hurts_its_own_call_alone(tmp_path: Path, body: str, sai
 def test_a_wrong_answer_is_the_models_failure(tmp_path: Path) -> None:
     loaded = _load(tmp_path, "[1.5, 2.5, 3.5]", Limits(seconds=30))
     try:
-        with pytest.raises(ModelFailed, match="shape|gave no"):
+        with pytest.raises(ModelFailed, match=r"shape|gave no"):
             loaded.predict(Batch(1, matrix=X[:1]))
     finally:
         loaded.unload()
@@ -162,7 +162,7 @@ def test_a_wrong_answer_is_the_models_failure(tmp_path: Path) -> None:
 def test_a_file_that_does_not_load_is_refused(tmp_path: Path) -> None:
     stored = tmp_path / "model"
     stored.write_bytes(b"\x80\x04nonsense")
-    with pytest.raises(ModelRefused, match="broken"):
+    with pytest.raises(ModelRefused, match=r"broken"):
         IsolatedRuntime.load(stored, SIGNATURE, runtime="sklearn", limits=Limits(seconds=30))
 
 
