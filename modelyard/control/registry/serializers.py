@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from modelyard.control.registry.facts import MAX_SIGNATURE_BYTES, MAX_TEXT
-from modelyard.control.registry.models import Alias, DeletedVersion, Model, Version
+from modelyard.control.registry.models import Alias, Model, Version
 from modelyard.control.registry.services import MAX_FILES, MODEL_ROLE
 from modelyard.core.errors import InvalidInput
 from modelyard.core.reference import NAME, NAME_RULE
@@ -238,12 +238,3 @@ class AliasSerializer(serializers.ModelSerializer):
 
 class MovedAlias(Given):
     version = serializers.IntegerField(min_value=1, max_value=LARGEST_NUMBER)
-
-
-class DeletedVersionSerializer(serializers.ModelSerializer):
-    facts = serializers.DictField(read_only=True)
-
-    class Meta:
-        model = DeletedVersion
-        fields = ("model_name", "number", "facts", "deleted_by", "deleted_at")
-        read_only_fields = fields
