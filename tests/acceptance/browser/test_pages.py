@@ -29,8 +29,24 @@ HOSTILE = [
     "<style>@import 'x'</style><b hx-get='/x' hx-trigger='load'>",
     "<div hx-on:click='alert(1)' hx-trigger='load' hx-get='/t/yard/'>",
 ]
-PAGES = ["/t/yard/", "/t/yard/new/", "/t/yard/models/seen/", "/t/yard/models/seen/versions/1/", "/t/yard/models/seen/history/",
-         "/t/yard/keys/", "/t/yard/members/", "/t/yard/audit/", "/account/", "/nothing/"]  # fmt: skip
+PAGES = [
+    "/t/yard/",
+    "/t/yard/new/",
+    "/t/yard/models/seen/",
+    "/t/yard/models/seen/versions/1/",
+    "/t/yard/models/seen/history/",
+    "/t/yard/keys/",
+    "/t/yard/members/",
+    "/t/yard/audit/",
+    "/account/",
+    "/nothing/",
+]
+NAMELESS = """() => Array.from(document.querySelectorAll("input:not([type=hidden]), select, textarea, button, a[href]"))
+    .filter(each => !(each.getAttribute("aria-label") || each.getAttribute("aria-labelledby")
+        || each.textContent.trim() || (each.labels && each.labels.length)))
+    .map(each => each.outerHTML)"""
+DOUBLED = """() => Array.from(document.querySelectorAll("[id]"))
+    .map(each => each.id).filter((id, at, all) => all.indexOf(id) !== at)"""
 
 
 @pytest.fixture(scope="module")
@@ -69,15 +85,10 @@ def test_nothing_sticks_out(width: int, scheme: str, visitor: Visitor, seen: Non
 
 def test_every_field_and_button_has_a_name(visitor: Visitor, seen: None) -> None:
     visitor.sign_in()
-    nameless = """() => Array.from(document.querySelectorAll("input:not([type=hidden]), select, textarea, button, a[href]"))
-        .filter(element => !(element.getAttribute("aria-label") || element.getAttribute("aria-labelledby")
-            || element.textContent.trim() || (element.labels && element.labels.length)))
-        .map(element => element.outerHTML)"""
     for path in PAGES:
         visitor.go(path)
-        assert visitor.page.evaluate(nameless) == [], path
-        doubled = "() => [...document.querySelectorAll('[id]')].map(e => e.id).filter((id, at, all) => all.indexOf(id) !== at)"
-        assert visitor.page.evaluate(doubled) == [], path
+        assert visitor.page.evaluate(NAMELESS) == [], path
+        assert visitor.page.evaluate(DOUBLED) == [], path
 
 
 def test_the_theme_follows_the_system_until_one_is_chosen(visitor: Visitor) -> None:

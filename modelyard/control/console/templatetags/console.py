@@ -108,10 +108,11 @@ def percent(share: float | None) -> str:
     """Write a share of 1 in percent, without pretending that 99.96 % is all."""
     if share is None:
         return ""
-    amount = 100 * share
-    text = f"{amount:.1f}"
-    if (text == "100.0" and amount < 100) or (text == "0.0" and amount > 0):
-        text = f"{amount:.3g}" if amount < 1 else f"{math.floor(amount * 100) / 100:.2f}"
+    text = f"{100 * share:.1f}"
+    if text == "100.0" and share < 1:
+        return "> 99.9 %"
+    if text == "0.0" and share > 0:
+        return "< 0.1 %"
     return f"{text.removesuffix('.0')} %"
 
 

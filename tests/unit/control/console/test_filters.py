@@ -63,9 +63,9 @@ def test_people(actor: str, text: str) -> None:
         (1.0, "100 %"),
         (0.5, "50 %"),
         (0.123, "12.3 %"),
-        (0.99996, "99.99 %"),
+        (0.99996, "> 99.9 %"),
         (0.0, "0 %"),
-        (0.0001, "0.01 %"),
+        (0.0001, "< 0.1 %"),
     ],
 )
 def test_percentages_do_not_pretend(share: float | None, text: str) -> None:
