@@ -1,0 +1,244 @@
+"""The core in this process: loads, swaps, rot, entities, cold starts. No transport, real models."""
+
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelyard.core.plan import Arm, Plan
+from modelyard.core.settings import Settings
+from modelyard.exchange import passes, publication
+from modelyard.exchange.records import Answered, Failed, decode
+from modelyard.exchange.segments import read_segment
+from modelyard.exchange.snapshot import Limits
+from modelyard.serving.core import Core
+from modelyard.serving.message import Request, Response
+from tests.integration.serving.yard import SECRET, Trained, Yard, wait_until
+
+SEED = 20_261_120
+
+
+class Asker:
+    """A core, and a way to ask it that waits for the answer."""
+
+    def __init__(self, yard: Yard, **settings: Any) -> None:
+        values = Settings.read({}, home=yard.home, **settings)
+        self.core = Core(values, yard.medium, yard.store)
+        self.core.start()
+
+    def send(self, path: str, body: Any, secret: str = SECRET) -> Response:
+        there = threading.Event()
+        responses: list[Response] = []
+
+        def done(response: Response) -> None:
+            responses.append(response)
+            there.set()
+
+        headers = [(b"authorization", b"Bearer " + secret.encode())]
+        self.core.begin(Request("POST", path, "", headers, json.dumps(body).encode()), done)
+        assert there.wait(30)
+        return responses[0]
+
+    def ask(self, path: str, body: Any) -> dict[str, Any]:
+        response = self.send(path, body)
+        assert response.status == 200, response.body
+        read: dict[str, Any] = json.loads(response.body)
+        return read
+
+
+@pytest.fixture
+def asker(yard: Yard) -> Iterator[Any]:
+    askers: list[Asker] = []
+
+    def start(**settings: Any) -> Asker:
+        askers.append(Asker(yard, **settings))
+        return askers[-1]
+
+    yield start
+    for one in askers:
+        one.core.stop()
+
+
+def test_200_first_calls_at_once_are_one_load(yard: Yard, iris: Trained, asker: Any) -> None:
+    yard.publish("iris", {1: yard.version(iris, 11)})
+    one = asker(preload=("none",))
+    assert one.core.engine.loads == 0
+    with ThreadPoolExecutor(200) as pool:
+        answers = list(pool.map(lambda _: one.ask("/predict/iris", {"rows": iris.sample(1)}), range(200)))
+    assert one.core.engine.loads == 1
+    assert {answer["predictions"][0] for answer in answers} == {0}
+
+
+def test_under_concurrency_each_gets_its_own_rows(yard: Yard, iris: Trained, asker: Any) -> None:
+    yard.publish("iris", {1: yard.version(iris, 11)})
+    one = asker()
+    expected = iris.estimator.predict(iris.rows).tolist()
+    sample = iris.sample(150)
+
+    def check(seed: int) -> None:
+        chance = random.Random(seed)
+        for _ in range(15):
+            places = [chance.randrange(150) for _ in range(chance.choice([1, 1, 2, 7]))]
+            if chance.random() < 0.2:
+                broken = {"rows": [{**sample[0], "petal width (cm)": "x"}]}
+                assert one.send("/predict/iris", broken).status == 400
+            answer = one.ask("/predict/iris", {"rows": [sample[place] for place in places]})
+            assert answer["predictions"] == [expected[place] for place in places]
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(check, range(SEED, SEED + 8)))
+
+
+def test_swaps_under_load_give_no_error_and_no_wrong_label(
+    yard: Yard, iris: Trained, other_iris: Trained, asker: Any
+) -> None:
+    versions = {1: yard.version(iris, 11), 2: yard.version(other_iris, 12)}
+    yard.publish("iris", versions, 1)
+    one = asker()
+    row = iris.rows[:1]
+    shares = {number: trained.estimator.predict_proba(row)[0][0] for number, trained in ((1, iris), (2, other_iris))}
+    stop, seen = threading.Event(), set()
+
+    def load() -> int:
+        count = 0
+        while not stop.is_set():
+            answer = one.ask("/predict/iris", {"rows": iris.sample(1)})
+            assert abs(answer["probabilities"][0]["0"] - shares[answer["version"]]) < 1e-5
+            seen.add(answer["version"])
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(4) as pool:
+        loads = [pool.submit(load) for _ in range(4)]
+        for swap in range(12):
+            wanted = 2 if swap % 2 == 0 else 1
+            yard.publish("iris", versions, wanted)
+            wait_until(
+                lambda wanted=wanted: one.ask("/predict/iris", {"rows": iris.sample(1)})["version"] == wanted, 10
+            )
+        stop.set()
+        assert sum(task.result() for task in loads) > 0
+    assert seen == {1, 2}
+
+
+def test_a_rollback_to_a_loaded_version_and_a_revoked_key_hold_within_a_second(
+    yard: Yard, iris: Trained, other_iris: Trained, asker: Any
+) -> None:
+    versions = {1: yard.version(iris, 11), 2: yard.version(other_iris, 12)}
+    yard.publish("iris", versions, 1)
+    one = asker()
+    body = {"rows": iris.sample(1)}
+    yard.publish("iris", versions, 2)
+    wait_until(lambda: one.ask("/predict/iris", body)["version"] == 2, 10)
+    yard.publish("iris", versions, 1)
+    wait_until(lambda: one.ask("/predict/iris", body)["version"] == 1, 1.5)
+    yard.keys["1"] = []
+    yard.publish_tenant()
+    wait_until(lambda: one.send("/predict/iris", body).status == 401, 1.5)
+
+
+def test_a_broken_new_version_never_replaces_the_one_that_serves(
+    yard: Yard, iris: Trained, other_iris: Trained, asker: Any
+) -> None:
+    good, bad = yard.version(iris, 11), yard.version(other_iris, 12)
+    yard.publish("iris", {1: good}, 1)
+    one = asker()
+    body = {"rows": iris.sample(1)}
+    assert one.ask("/predict/iris", body)["version"] == 1
+    path = next(Path(yard.store.root).rglob(bad.digest))
+    whole = path.read_bytes()
+    path.chmod(0o600)
+    path.write_bytes(whole[:500] + bytes([whole[500] ^ 1]) + whole[501:])
+    yard.publish("iris", {1: good, 2: bad}, 2)
+    slot = one.core.pickup.snapshot.tenants["1"].slots["iris"]
+    wait_until(lambda: bool(slot.refused), 10)
+    assert one.ask("/predict/iris", body)["version"] == 1
+    path.write_bytes(whole)
+    one.core.engine.retry_seconds = 0.0
+    wait_until(lambda: one.ask("/predict/iris", body)["version"] == 2, 15)
+
+
+def test_rotten_and_cut_documents_are_refused_and_the_old_stay(yard: Yard, iris: Trained, asker: Any) -> None:
+    versions = {1: yard.version(iris, 11)}
+    yard.publish("iris", versions)
+    one = asker()
+    body = {"rows": iris.sample(1)}
+    chance = random.Random(SEED)
+    index = yard.medium.read(publication.INDEX) or b""
+    for _ in range(10):
+        yard.medium.write(publication.INDEX, index[: chance.randrange(len(index))])
+        one.core.pickup.look()
+        assert one.ask("/predict/iris", body)["version"] == 1
+    yard.medium.write(publication.INDEX, index)
+    yard.add_key("1", "yard_another0_" + "z" * 43)
+    yard.publish_tenant()
+    entry = publication.read_index(yard.medium)
+    assert entry is not None
+    key = publication.tenant_key("1", entry.tenants["1"].digest)
+    whole = yard.medium.read(key) or b""
+    yard.medium.write(key, whole.replace(b"another0", b"another1"))
+    one.core.pickup.look()
+    assert one.ask("/predict/iris", body)["version"] == 1
+    yard.medium.write(key, whole)
+    wait_until(lambda: one.send("/predict/iris", body, "yard_another0_" + "z" * 43).status == 200)
+
+
+def test_entities_keep_their_arm_and_each_row_its_version(
+    yard: Yard, iris: Trained, other_iris: Trained, asker: Any
+) -> None:
+    versions = {1: yard.version(iris, 11), 2: yard.version(other_iris, 12)}
+    plan = Plan(arms=(Arm(1, 0.7), Arm(2, 0.3)), salt="s")
+    yard.publish("iris", versions, plan)
+    one = asker()
+    entities = [f"user-{number}" for number in range(100)]
+    body = {"rows": iris.sample(100), "entity_ids": entities}
+    first, second = one.ask("/predict/iris", body), one.ask("/predict/iris", body)
+    assert first["version"] is None
+    assert first["versions"] == second["versions"]
+    assert 15 <= first["versions"].count(2) <= 45
+    for place, number in enumerate(first["versions"]):
+        trained = iris if number == 1 else other_iris
+        share = trained.estimator.predict_proba(iris.rows[place : place + 1])[0][0]
+        assert abs(first["probabilities"][place]["0"] - share) < 1e-5
+        alone = one.ask("/predict/iris", {"rows": [body["rows"][place]], "entity_ids": [entities[place]]})
+        assert alone["version"] == number
+    assert len(set(first["prediction_ids"])) == 100
+
+
+def test_every_answer_and_refusal_of_a_model_has_its_record(yard: Yard, iris: Trained, asker: Any) -> None:
+    yard.publish("iris", {1: yard.version(iris, 11)})
+    one = asker()
+    answers = [one.ask("/predict/iris", {"rows": iris.sample(2)}) for _ in range(5)]
+    assert one.send("/predict/iris", {"rows": []}).status == 400
+    assert one.send("/predict/ghost", {"rows": []}).status == 404
+    wait_until(lambda: sum(1 for _ in yard.medium.keys("spool/")) > 0)
+    time.sleep(1.5)
+    records = [decode(payload) for key in yard.medium.keys("spool/") for payload in read_segment(yard.medium, key)]
+    answered = {record.id: record for record in records if isinstance(record, Answered)}
+    assert set(answered) == {answer["prediction_ids"][0].partition(".")[0] for answer in answers}
+    assert all((one.rows, one.version_id, one.probability) == (2, 11, 1.0) for one in answered.values())
+    assert [record.code for record in records if isinstance(record, Failed)] == ["invalid_input"]
+
+
+def test_passes_limits_and_what_is_not_served(yard: Yard, iris: Trained, asker: Any) -> None:
+    yard.publish("iris", {1: yard.version(iris, 11)}, limits=Limits(max_rows=2, max_body_bytes=2000))
+    yard.publish("idle", {1: yard.version(iris, 11)}, None, aliases={"candidate": 1})
+    one = asker()
+    body = {"rows": iris.sample(1)}
+    bearer = passes.issue("1", "01" * 32, time.time())
+    assert one.send("/predict/iris", body, bearer).status == 200
+    assert one.send("/predict/iris", body, passes.issue("1", "02" * 32, time.time())).status == 401
+    assert one.send("/predict/iris", {"rows": iris.sample(3)}).status == 413
+    assert one.send("/predict/iris", {"rows": iris.sample(1), "x": "y" * 2000}).status == 413
+    assert one.send("/predict/idle", body).status == 409
+    assert one.ask("/predict/idle@candidate", body)["version"] == 1
+    yard.keys["1"] = []
+    yard.add_key("1", SECRET, scopes=("read",))
+    yard.publish_tenant()
+    wait_until(lambda: one.send("/predict/iris", body).status == 403)
