@@ -193,8 +193,8 @@ def named_release(data: bytes) -> str | None:
                 return argument[:32]
             if argument == "_sklearn_version":
                 seen = True
-    except Exception:
-        pass
+    except Exception:  # joblib's arrays end the opcodes
+        seen = False
     # joblib puts raw arrays between opcodes: SHORT_BINUNICODE is 0x8c, length, text; BINUNICODE is X, uint32, text
     after = data[position + len(b"_sklearn_version") : position + 64]
     for mark, skip in ((b"\x8c", 2), (b"X", 5)):

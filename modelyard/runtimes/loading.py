@@ -238,7 +238,8 @@ def here() -> str:
 def _releases(filename: str, release: str) -> str:
     return (
         f"`{filename}` was written by scikit-learn {release}, and {here()} is installed here, "
-        f"which cannot read it reliably; convert it to ONNX with scikit-learn {release} (skl2onnx), or fit and save it again with {here()}"
+        f"which cannot read it reliably; "
+        f"convert it to ONNX with scikit-learn {release} (skl2onnx), or fit and save it again with {here()}"
     )
 
 

@@ -64,7 +64,8 @@ def _no_predictor(filename: str, last: Any, parts: Sequence[tuple[str, Any]]) ->
     if earlier:
         return (
             f"the last file, `{filename}`, holds a {_kind(last)}, which predicts nothing, "
-            f"but `{earlier[0]}` before it does: expected the files in the order in which a row passes through them, the predictor last"
+            f"but `{earlier[0]}` before it does: "
+            "expected the files in the order in which a row passes through them, the predictor last"
         )
     return (
         f"`{filename}` holds a {_kind(last)}, which transforms but predicts nothing: "

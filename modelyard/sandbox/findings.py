@@ -46,7 +46,8 @@ class Tried(msgspec.Struct, frozen=True):
         if not comparison.agrees:
             return (
                 "the converted graph disagrees with the estimator "
-                f"on {comparison.disagreeing} of {comparison.rows} rows (largest relative difference {comparison.largest_relative:.3g}, "
+                f"on {comparison.disagreeing} of {comparison.rows} rows "
+                f"(largest relative difference {comparison.largest_relative:.3g}, "
                 f"{comparison.class_mismatches} other classes)"
             )
         if self.audit.refused:

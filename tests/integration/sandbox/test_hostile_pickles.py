@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one line for each thing that a file may try
 """Files that want something else than to be a model: each is refused, clearly, and nothing happens outside."""
 
 import bz2
@@ -234,8 +235,8 @@ def convert(estimator, signature):
     return h.make_model(g, opset_imports=[h.make_opsetid("", 18)]).SerializeToString()
 c.convert = convert
 """
-    X = np.random.default_rng(0).normal(size=(40, 4))
-    model = LogisticRegression().fit(X, X[:, 0] > 0)
+    rows = np.random.default_rng(0).normal(size=(40, 4))
+    model = LogisticRegression().fit(rows, rows[:, 0] > 0)
     both = Calls(eval, "(exec(text, {}), model)[1]", {"text": text, "model": model})
     examined = examine_bytes(("model.pkl", pickle.dumps(both)), limits=Limits(seconds=60))
     assert (examined.runtime, examined.isolated) == ("sklearn", True)
@@ -296,8 +297,8 @@ def test_claims_a_huge_string(examine_bytes: Any) -> None:
 
 @pytest.mark.parametrize("cut", [1, 2, 10, 100, 400])
 def test_truncated(cut: int, examine_bytes: Any) -> None:
-    X = np.arange(40.0).reshape(20, 2)
-    whole = pickle.dumps(LogisticRegression().fit(X, X[:, 0] > 9), protocol=4)
+    rows = np.arange(40.0).reshape(20, 2)
+    whole = pickle.dumps(LogisticRegression().fit(rows, rows[:, 0] > 9), protocol=4)
     with pytest.raises(ModelyardError, match=r"broken|bytes are"):
         examine_bytes(("model.pkl", whole[:cut]))
 
@@ -332,7 +333,7 @@ def test_this_process_never_unpickles(examine_bytes: Any) -> None:
     seen: list[str] = []
     watching = [True]
     sys.addaudithook(lambda event, _: seen.append(event) if watching[0] and event == "pickle.find_class" else None)
-    X = np.arange(40.0).reshape(20, 2)
-    examine_bytes(("model.pkl", pickle.dumps(LogisticRegression().fit(X, X[:, 0] > 9))))
+    rows = np.arange(40.0).reshape(20, 2)
+    examine_bytes(("model.pkl", pickle.dumps(LogisticRegression().fit(rows, rows[:, 0] > 9))))
     watching[0] = False
     assert seen == []
