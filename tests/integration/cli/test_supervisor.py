@@ -1,0 +1,110 @@
+"""Real processes, started, restarted and ended."""
+
+import os
+import shlex
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modelyard.cli import supervisor as module
+from modelyard.cli.supervisor import Supervisor, commands, procfile
+
+ROOT = Path(__file__).parents[3]
+
+
+class Lines:
+    """What the processes wrote."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[str, str]] = []
+
+    def __call__(self, name: str, line: str) -> None:
+        self.all.append((name, line))
+
+    def of(self, name: str) -> list[str]:
+        return [line for who, line in self.all if who == name]
+
+
+def wait_for(ready: Callable[[], object]) -> None:
+    end = time.monotonic() + 20
+    while not ready():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+class Session:
+    """A supervisor that runs in a thread of the test."""
+
+    def __init__(self, **given: str) -> None:
+        self.lines = Lines()
+        self.stop = threading.Event()
+        shells = {name: f"sh -c {shlex.quote(command)}" for name, command in given.items()}
+        self.supervisor = Supervisor(shells, dict(os.environ), self.lines)
+        self.thread = threading.Thread(target=self.supervisor.run, args=(self.stop,))
+
+    def __enter__(self) -> "Session":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.thread.join(timeout=60)
+        assert not self.thread.is_alive()
+
+
+def test_the_shipped_procfile_is_the_one_at_the_root() -> None:
+    assert (ROOT / "Procfile").read_text() == procfile()
+    assert commands(procfile()) == {"web": "modelyard web", "worker": "modelyard worker", "tend": "modelyard tend"}
+
+
+def test_output_is_told_line_by_line_with_its_process() -> None:
+    with Session(one="echo 1; echo 2 >&2; sleep 60", two="printf 'no newline'; sleep 60") as session:
+        wait_for(lambda: len(session.lines.all) == 2)
+        assert session.lines.of("one") == ["1", "2"]
+
+
+def test_all_end_when_told_to_with_what_they_started() -> None:
+    with Session(one="sh -c 'sleep 60 & echo $!; wait'", two="echo $$; sleep 60") as session:
+        wait_for(lambda: len(session.lines.all) >= 2)
+    assert not any(alive(int(line)) for _, line in session.lines.all)
+    assert session.supervisor.failed is None
+
+
+def test_one_that_does_not_listen_is_killed_after_the_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GRACE_SECONDS", 0.5)
+    with Session(deaf="trap '' TERM; echo $$; while true; do sleep 0.1; done") as session:
+        wait_for(lambda: session.lines.of("deaf"))
+    assert not alive(int(session.lines.of("deaf")[0]))
+
+
+def test_one_that_ends_right_after_its_start_ends_all() -> None:
+    with Session(broken="echo because; exit 3", fine="echo $$; sleep 60") as session:
+        session.thread.join(timeout=20)
+        assert session.supervisor.failed == "broken ended with code 3 right after its start"
+    assert session.lines.of("broken") == ["because"]
+    assert not any(alive(int(line)) for line in session.lines.of("fine"))
+
+
+def test_one_that_is_killed_later_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr(module, "RESTART_SECONDS", 0.1)
+    with Session(worker="echo $$; sleep 60 & wait") as session:
+        wait_for(lambda: session.lines.of("worker"))
+        os.kill(int(session.lines.of("worker")[0]), signal.SIGKILL)
+        wait_for(lambda: len(session.lines.of("worker")) == 3)
+        first, told, second = session.lines.of("worker")
+        assert told == "ended with code -9; it is started again"
+        assert alive(int(second))
+        assert not alive(int(first))
