@@ -201,7 +201,7 @@ def _quick_decoder(signature: Signature) -> "msgspec.json.Decoder[Any] | None":
         column.shape or column.type is DataType.UINT64 for column in signature.columns
     ):
         return None
-    types = [_quick_type(column) for column in signature.columns]
+    types = [quick_type(column) for column in signature.columns]
     fields = [
         (f"f{place}", type_, None) if column.optional else (f"f{place}", type_)
         for place, (column, type_) in enumerate(zip(signature.columns, types, strict=True))
@@ -228,12 +228,15 @@ def _quick_decoder(signature: Signature) -> "msgspec.json.Decoder[Any] | None":
     return msgspec.json.Decoder(body)
 
 
-def _quick_type(column: Column) -> Any:
+def quick_type(column: Column) -> Any:
+    """Return the type that msgspec checks a scalar by; it cannot say the upper bound of uint64."""
     type_: Any
     if column.type is DataType.STRING:
         type_ = str
     elif column.type is DataType.BOOL:
         type_ = bool
+    elif column.type is DataType.UINT64:
+        type_ = Annotated[int, msgspec.Meta(ge=0)]
     elif column.type.is_integer:
         bounds = np.iinfo(column.type.dtype)
         type_ = Annotated[int, msgspec.Meta(ge=int(bounds.min), le=int(bounds.max))]

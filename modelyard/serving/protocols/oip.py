@@ -27,13 +27,16 @@ NAME = "modelyard"
 _encoder = msgspec.json.Encoder()
 
 
+_NO_DATA = msgspec.Raw(b"null")
+
+
 class InferInput(msgspec.Struct, frozen=True):
     """A request's `inputs[i]`."""
 
     name: str
     shape: list[int]
     datatype: str
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = _NO_DATA
     parameters: dict[str, Any] | None = None
 
 
@@ -200,5 +203,5 @@ def _check_rows(tensor: InferInput, max_rows: int) -> None:
         raise InvalidInput(f"input `{name}` has no rows: expected at least one")
     if tensor.shape[0] > max_rows:
         raise TooLarge(f"{tensor.shape[0]} rows: expected at most {max_rows} in a request", max_rows=max_rows)
-    if tensor.data is None:
+    if bytes(tensor.data) == b"null":
         raise InvalidInput(f"input `{name}` has no data")

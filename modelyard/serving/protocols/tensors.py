@@ -11,13 +11,13 @@ import numpy as np
 from modelyard.core.errors import InvalidInput
 from modelyard.core.signature import Column, DataType, Signature
 from modelyard.serving.protocols import checking
-from modelyard.serving.protocols.decoder import read_json
+from modelyard.serving.protocols.decoder import quick_type, read_json
 
 TYPES: dict[str, DataType] = {type_.protocol_name: type_ for type_ in DataType}
 MAX_DIMENSIONS = 8
 
 
-def read(name: str, datatype: str, shape: Sequence[int], data: msgspec.Raw | None) -> np.ndarray:
+def read(name: str, datatype: str, shape: Sequence[int], data: msgspec.Raw) -> np.ndarray:
     """Return the tensor: float64 for numbers (NaN where null), else objects (None where null).
 
     Raises:
@@ -29,7 +29,7 @@ def read(name: str, datatype: str, shape: Sequence[int], data: msgspec.Raw | Non
     type_ = TYPES[datatype]
     if len(shape) > MAX_DIMENSIONS:
         raise InvalidInput(f"input `{shown}`: {len(shape)} dimensions, expected at most {MAX_DIMENSIONS}")
-    raw = bytes(data) if data is not None else b"[]"
+    raw = bytes(data)
     nested = raw[1:].lstrip()[:1] == b"["
     try:
         values = _decoder(type_, len(shape) if nested else 1).decode(raw)
@@ -45,6 +45,8 @@ def read(name: str, datatype: str, shape: Sequence[int], data: msgspec.Raw | Non
         array[:] = values
     else:
         array = np.array(values, dtype=np.float64)
+        if type_ is DataType.UINT64:
+            check_numbers(array, Column(shown, type_, optional=True))
     return array.reshape(shape)
 
 
@@ -135,8 +137,7 @@ def _flat(values: Any, shape: Sequence[int], name: str) -> list[Any]:
 
 @lru_cache(maxsize=256)
 def _decoder(type_: DataType, depth: int) -> "msgspec.json.Decoder[Any]":
-    kind: Any = {DataType.STRING: str, DataType.BOOL: bool}.get(type_, int if type_.is_integer else float)
-    kind = kind | None
+    kind = quick_type(Column("", type_, optional=True))
     for _ in range(depth):
         kind = list[kind]
     return msgspec.json.Decoder(kind)
