@@ -74,9 +74,7 @@ def row(data: str, kind: str, estimator: Any) -> str:
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    print(
-        "| data | model, after StandardScaler | served as | parity rows that differ | rows of the data that differ | why |"
-    )
+    print("| data | model | served as | parity rows that differ | rows of the data that differ | why |")
     print("| --- | --- | --- | --- | --- | --- |")
     for data in DATA:
         for kind, estimator in (REGRESSORS if data == "diabetes" else CLASSIFIERS).items():

@@ -38,7 +38,7 @@ def encode(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = 
             entry["type"] = array.dtype.name
             flat = np.ascontiguousarray(array)
             if flat.size:
-                body.append(memoryview(flat.reshape(-1).view(np.uint8)))
+                body.append(memoryview(flat.reshape(-1).view(np.uint8)))  # type: ignore[arg-type]
         else:
             entry["values"] = [_scalar(value) for value in array.reshape(-1).tolist()]
         described.append(entry)

@@ -85,6 +85,7 @@ class Watch:
             "/dev/null",
             "/dev/urandom",
         )
+        system = (*system, f"/proc/{os.getpid()}/maps")
         self._roots = (*(os.path.realpath(folder) for folder in folders), *system, os.path.realpath(path))
         self._on = True
         try:
@@ -171,7 +172,7 @@ def load_estimator(path: Path, format_: Format | None = None, filename: str = "t
 
 def _import_named(path: Path, known: Format) -> None:
     """Import what the file names of the frameworks before the watch begins: importing does what a model may not."""
-    named = {"sklearn.pipeline"} if known is Format.SKOPS else set()
+    named = {"sklearn.pipeline", "skops.io"} if known is Format.SKOPS else set()
     if known is not Format.SKOPS:
         head = io.BytesIO(_first(path, _NAMES_SEARCH_BYTES))
         named = {module for module, _ in globals_named(head) if module.partition(".")[0] in _FRAMEWORKS}

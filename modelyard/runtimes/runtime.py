@@ -50,7 +50,8 @@ def runtime_class(alias: str) -> type[Runtime]:
         raise Misconfigured(f"no runtime is called {alias!r}: expected one of {', '.join(CLASSES)}")
     module, _, name = CLASSES[alias].partition(":")
     try:
-        return getattr(import_module(module), name)
+        found: type[Runtime] = getattr(import_module(module), name)
+        return found
     except ModuleNotFoundError as error:
         raise Misconfigured(
             f"runtime {alias!r} needs the package {error.name}: pip install 'modelyard[{alias}]'"

@@ -67,7 +67,8 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
         rule = _PathBeneath(rights, fd)
         _syscall(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_PATH_BENEATH), ctypes.byref(rule), ctypes.c_uint32(0))
     finally:
-        os.close(fd)
+        if path.parts[1:2] != ("proc",):  # an entry of /proc is made anew, with no rule, once nobody holds it
+            os.close(fd)
 
 
 def restrict(read: Iterable[Path], write: Iterable[Path]) -> None:

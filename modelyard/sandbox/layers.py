@@ -26,6 +26,7 @@ _SYSTEM = (
     "/proc/cpuinfo",
     "/proc/meminfo",
     "/proc/filesystems",
+    "/proc/self/maps",  # threadpoolctl looks there for the libraries that are loaded
     "/dev/null",
     "/dev/zero",
     "/dev/urandom",
