@@ -21,7 +21,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 SWITCHES = [
@@ -36,7 +36,10 @@ SWITCHES = [
 ]
 PROCESSES = ("web", "worker", "tend")
 START_SECONDS = 60
-CHECK_MS = 90_000
+CHECK_MS = 120_000
+WAIT_MS = 60_000
+"""Long, for machines that do much else; a page takes a tenth of a second."""
+expect.set_options(timeout=20_000)
 
 SET_UP = """
 import os
@@ -171,7 +174,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
-    made.set_default_timeout(15_000)
+    made.set_default_timeout(WAIT_MS)
     yield made
     made.close()
 

@@ -45,7 +45,7 @@ def test_a_pickle_becomes_an_endpoint_and_goes_again(visitor: Visitor, files: Pa
     visitor.push("iris", files / "scaler.pkl", files / "perceptron.pkl", sample=files / "sample.csv")
     page.wait_for_url("**/versions/2/")
     visitor.go("/t/yard/models/iris/")
-    expect(page.locator("#line-2 .badge", has_text="ready")).to_be_visible(timeout=90_000)
+    expect(page.locator("#line-2 .badge", has_text="ready")).to_be_visible(timeout=120_000)
     page.get_by_role("button", name="Activate version 2").click()
     expect(page.locator(".card .bars").first).to_contain_text("Version 2")
 

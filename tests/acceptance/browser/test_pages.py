@@ -185,7 +185,7 @@ def test_a_stranger_finds_nothing(visitor: Visitor, seen: None) -> None:
 
 def test_it_works_without_script(browser: Browser, site: Site, files: Path) -> None:
     context: BrowserContext = browser.new_context(java_script_enabled=False)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     plain = Visitor(context.new_page(), site)
     page = plain.page
     plain.sign_in()
