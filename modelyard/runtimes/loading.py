@@ -85,8 +85,8 @@ class Watch:
             "/dev/null",
             "/dev/urandom",
         )
-        system = (*system, f"/proc/{os.getpid()}/maps")
-        self._roots = (*(os.path.realpath(folder) for folder in folders), *system, os.path.realpath(path))
+        maps = f"/proc/{os.getpid()}/maps"
+        self._roots = (maps, *(os.path.realpath(folder) for folder in folders), *system, os.path.realpath(path))
         self._on = True
         try:
             yield
