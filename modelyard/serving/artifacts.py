@@ -49,12 +49,12 @@ class LocalArtifacts:
             raise ArtifactCorrupt("the stored bytes do not have the digest that they are named by")
         return path
 
-    def prune(self, now: float | None = None, keep_seconds: float = KEEP_SECONDS) -> None:
-        """Delete the files that no load has touched for a week."""
+    def prune(self, keep: set[str], now: float | None = None, keep_seconds: float = KEEP_SECONDS) -> None:
+        """Delete the files that no load has touched for a week, but those whose digest is in `keep`."""
         moment = time.time() if now is None else now
         for path in self._folder.glob("*/*"):
             try:
-                if moment - path.stat().st_mtime > keep_seconds:
+                if path.name not in keep and moment - path.stat().st_mtime > keep_seconds:
                     path.unlink()
             except FileNotFoundError:
                 continue

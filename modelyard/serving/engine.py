@@ -112,6 +112,7 @@ class Engine:
             queues = [self._queues.pop(key) for key in idle]
         for queue in queues:
             queue.retire()
+        self._loader.prune({digest for _, _, digest in keep})
 
     def stop(self) -> None:
         """Finish what is under way and unload everything."""

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 WARM_UP_RUNS = 5
 WARM_UP_ROWS = 32
+PRUNE_SECONDS = 3600.0
 
 
 class Loader:
@@ -27,6 +28,7 @@ class Loader:
 
     def __init__(self, artifacts: LocalArtifacts, settings: Settings) -> None:
         self._artifacts = artifacts
+        self._pruned = time.monotonic()
         self._limits = Limits.of(settings).within(settings.request_timeout_seconds)
 
     def load(self, tenant: str, version: ServedVersion, cost: Cost) -> Runtime:
@@ -43,6 +45,12 @@ class Loader:
             runtime.unload()
             raise
         return runtime
+
+    def prune(self, keep: set[str]) -> None:
+        """Once an hour, forget local artifacts of long ago that are not in `keep`."""
+        if time.monotonic() - self._pruned >= PRUNE_SECONDS:
+            self._pruned = time.monotonic()
+            self._artifacts.prune(keep)
 
     def _open(self, path: Path, version: ServedVersion) -> Runtime:
         if not version.isolated:

@@ -183,6 +183,7 @@ class Pickup:
         if slot.wanted == served.digest:
             slot.refused = ""
             slot.swap(served)
+            self._keep(_good_key(slot), served.digest.encode())
             log.info("swapped", extra={"action": "swapped", "tenant": slot.tenant, "model": slot.name})
         if slot.pending == served.digest:
             slot.pending = ""
@@ -194,8 +195,28 @@ class Pickup:
         if slot.pending == digest:
             slot.pending = ""
         slot.fail(_as_unavailable(slot.name, error))
+        if first and slot.served is not None and slot.served.digest == digest:
+            self._fall_back(slot, digest)
         if first:
             self._recorder.event("refused", tenant=slot.tenant, model=slot.name, message=_reason(error))
+
+    def _fall_back(self, slot: ModelSlot, digest: str) -> None:
+        """After a start with a plan that cannot be loaded: serve the last good one, if this disk knows it."""
+        try:
+            good = (self._cache.read(_good_key(slot)) or b"").decode()
+            if not good or good == digest:
+                return
+            served = ServedModel(slot.tenant, good, publication.read_model(self._cache, slot.tenant, good), None)
+            planned = served.planned()
+        except (ModelyardError, OSError, ValueError) as error:
+            log.warning("no_last_good", extra={"action": "no_last_good", "reason": _reason(error)})
+            return
+
+        def ready(error: ModelyardError | None) -> None:
+            if error is None and slot.served is not None and slot.served.digest == digest:
+                slot.swap(served)
+
+        self._engine.ensure([_loadable(view) for view in planned], ready)
 
     def _read_tenant(self, tenant: str, entry: IndexEntry) -> TenantDocument:
         return self._through_cache(
@@ -251,6 +272,10 @@ class Pickup:
                     numbers = served.document.plan.versions
                     keep.update(served.views[number].key for number in numbers if number in served.views)
         self._engine.retire_idle(keep)
+
+
+def _good_key(slot: ModelSlot) -> str:
+    return f"good/{slot.tenant}/{slot.name}"
 
 
 def _loadable(view: VersionView) -> tuple[VersionKey, str, ServedVersion]:

@@ -1,5 +1,6 @@
 """A tensor of the Open Inference Protocol, as JSON, into an array: strictly typed, flat or nested, missing as null."""
 
+import types
 from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
@@ -137,7 +138,7 @@ def _flat(values: Any, shape: Sequence[int], name: str) -> list[Any]:
 
 @lru_cache(maxsize=256)
 def _decoder(type_: DataType, depth: int) -> "msgspec.json.Decoder[Any]":
-    kind = quick_type(Column("", type_, optional=True))
+    kind: Any = quick_type(Column("", type_, optional=True))
     for _ in range(depth):
-        kind = list[kind]
+        kind = types.GenericAlias(list, (kind,))
     return msgspec.json.Decoder(kind)

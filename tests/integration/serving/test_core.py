@@ -242,3 +242,18 @@ def test_passes_limits_and_what_is_not_served(yard: Yard, iris: Trained, asker: 
     yard.add_key("1", SECRET, scopes=("read",))
     yard.publish_tenant()
     wait_until(lambda: one.send("/predict/iris", body).status == 403)
+
+
+def test_after_a_start_with_a_broken_plan_the_last_good_one_serves(
+    yard: Yard, iris: Trained, other_iris: Trained, asker: Any
+) -> None:
+    good, bad = yard.version(iris, 11), yard.version(other_iris, 12)
+    yard.publish("iris", {1: good}, 1)
+    body = {"rows": iris.sample(1)}
+    first = asker()
+    wait_until(first.core.pickup.settled.is_set, 10)
+    next(Path(yard.store.root).rglob(bad.digest)).unlink()
+    yard.publish("iris", {1: good, 2: bad}, 2)
+    second = asker()
+    wait_until(lambda: second.send("/predict/iris", body).status == 200, 10)
+    assert second.ask("/predict/iris", body)["version"] == 1
