@@ -1,6 +1,6 @@
 """The housekeeper: what must happen again and again. Several may run, they share by row locks."""
 
-import os
+import shutil
 import signal
 import threading
 import time
@@ -18,11 +18,14 @@ from modelyard.control.deployments import publisher
 from modelyard.control.jobs.relay import relay
 from modelyard.control.jobs.sweeper import sweep
 from modelyard.control.registry import uploads
+from modelyard.control.registry.registration import SCRATCH
 
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
+MOST_DOUBLINGS = 10
+"""Past them the pause is at its longest, and two to the power of all failures would be no float any more."""
 DRAFT_SECONDS = 3600
 UPLOAD_SECONDS = 24 * 3600
 
@@ -44,7 +47,8 @@ class Chore:
             self.do()
         except Exception as error:
             self.failures += 1
-            pause = min(self.seconds * 2**self.failures, max(LONGEST_PAUSE_SECONDS, self.seconds))
+            pause = self.seconds * 2 ** min(self.failures, MOST_DOUBLINGS)
+            pause = min(pause, max(LONGEST_PAUSE_SECONDS, self.seconds))
             level = log.warning if isinstance(error, DatabaseError) else log.error
             level("chore_failed", chore=self.name, failures=self.failures, pause_seconds=pause, exc_info=error)
             connection.close()
@@ -92,12 +96,13 @@ def run() -> None:
 
 
 def sweep_leftovers() -> int:
-    """Delete files that killed processes left: messages taken or half written, and uploads cut off."""
+    """Delete files that killed processes left: messages taken or half written, uploads cut off, and scratch."""
     home: Path = settings.MODELYARD.home
     count = _delete_older(home / "broker" / "taken", "*", DRAFT_SECONDS)
     count += _delete_older(home / "broker" / "messages", "*.draft", DRAFT_SECONDS)
-    count += FilesystemStore(settings.MODELYARD.artifacts).sweep()
-    return count + _delete_older(home / "uploads", "*", UPLOAD_SECONDS)
+    count += _delete_older(home / "uploads", "*", UPLOAD_SECONDS)
+    count += _delete_older(home / SCRATCH, "*", UPLOAD_SECONDS)
+    return count + FilesystemStore(settings.MODELYARD.artifacts).sweep()
 
 
 def _delete_older(folder: Path, pattern: str, seconds: float) -> int:
@@ -105,7 +110,10 @@ def _delete_older(folder: Path, pattern: str, seconds: float) -> int:
     for path in folder.glob(pattern):
         try:
             if path.stat().st_mtime < before:
-                os.unlink(path)  # noqa: PTH108
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
                 count += 1
         except OSError:
             continue

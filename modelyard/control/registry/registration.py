@@ -18,7 +18,7 @@ from modelyard.control.jobs.services import completing
 from modelyard.control.registry.models import Version, VersionFile, VersionState
 from modelyard.control.registry.services import MODEL_ROLE, SAMPLE_ROLE, lock_model, mark_changed
 from modelyard.control.registry.storage import store
-from modelyard.control.registry.uploads import lock, release
+from modelyard.control.registry.uploads import lock, release, release_later
 from modelyard.control.tenancy.audit import plain
 from modelyard.control.tenancy.services import record, system_actor
 from modelyard.core.errors import InvalidInput, ModelRefused, ModelyardError, NotFound, TooLarge, UnsupportedFormat
@@ -27,6 +27,7 @@ from modelyard.sandbox.examination import Examined, examine
 from modelyard.sandbox.limits import Limits
 
 CHUNK_BYTES = 1 << 20
+SCRATCH = "scratch"
 FILES_AT_FAULT = (ModelRefused, InvalidInput, UnsupportedFormat, TooLarge)
 """Errors that say something of the files, which then are not kept. After others (a full disk, say) they are."""
 
@@ -39,7 +40,7 @@ class Registration:
         if version is None or version.state != VersionState.CHECKING:
             return {"state": version.state if version else "deleted"}
         limits = Limits.of(settings.MODELYARD)
-        scratch = Path(tempfile.mkdtemp(prefix="registration-"))
+        scratch = new_scratch()
         try:
             report(0.1, "opening the files in the sandbox")
             found, stored = _examine(version, scratch, limits)
@@ -68,9 +69,15 @@ class Registration:
         )
         if isinstance(error, FILES_AT_FAULT):
             VersionFile.objects.filter(version=version).delete()
-            digests = [file.artifact.digest for file in files]
-            transaction.on_commit(lambda: release(version.tenant, digests) and None)
+            release_later(version.tenant, [file.artifact.digest for file in files])
         _record(version, "version.refuse", {"code": error.code, "message": error.message})
+
+
+def new_scratch() -> Path:
+    """Return an empty folder for one examination. A killed worker's stays, until the housekeeper takes it."""
+    folder: Path = settings.MODELYARD.home / SCRATCH
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="registration-", dir=folder))
 
 
 def _examine(version: Version, scratch: Path, limits: Limits) -> tuple[Examined, Stored]:

@@ -66,6 +66,17 @@ def test_the_longest_pause_is_bounded() -> None:
     assert chore.due - time.monotonic() <= tend.LONGEST_PAUSE_SECONDS
 
 
+def test_a_chore_that_fails_for_hours_stops_nothing() -> None:
+    """Five seconds apart, the 1,100th failure comes after an hour and a half of a database that is away."""
+
+    def fails() -> None:
+        raise OperationalError("the database is gone")
+
+    chore = Chore("broken", 0.2, fails, failures=1100)
+    chore.tick(time.monotonic())
+    assert 0 < chore.due - time.monotonic() <= tend.LONGEST_PAUSE_SECONDS
+
+
 @pytest.mark.django_db
 def test_all_chores_run_on_an_empty_installation() -> None:
     names = []
@@ -94,8 +105,14 @@ def test_leftovers_are_swept_by_age(settings: Any, tmp_path: Path) -> None:
             path.write_bytes(b"x")
             os.utime(path, (when, when))
             expected += [path] if name == "new" else []
+    for name, when in (("old", old), ("new", new)):
+        scratch = tmp_path / "scratch" / f"registration-{name}"
+        (scratch / "deep").mkdir(parents=True)
+        (scratch / "deep" / "model.pkl").write_bytes(b"x")
+        os.utime(scratch, (when, when))
     waiting = tmp_path / "broker/messages/waiting.msg"
     waiting.write_bytes(b"x")
     os.utime(waiting, (old, old))
-    assert tend.sweep_leftovers() == 4
+    assert tend.sweep_leftovers() == 5
+    assert [path.name for path in (tmp_path / "scratch").iterdir()] == ["registration-new"]
     assert all(path.exists() for path in [*expected, waiting])
