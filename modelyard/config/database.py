@@ -42,6 +42,12 @@ def database(settings: Settings) -> dict[str, Any]:
         raise Misconfigured(
             "MODELYARD_DATABASE_URL: expected postgres://user:password@host:port/name, or nothing for SQLite"
         )
-    described: dict[str, Any] = dict(dj_database_url.parse(settings.database_url, conn_max_age=0))
+    try:
+        described: dict[str, Any] = dict(dj_database_url.parse(settings.database_url, conn_max_age=0))
+    except ValueError:
+        # What it says may hold a part of the password.
+        raise Misconfigured(
+            "MODELYARD_DATABASE_URL: this is no address; special characters of the password are written as %40 for @"
+        ) from None
     described["OPTIONS"] = {**described.get("OPTIONS", {}), "pool": POOL}
     return described

@@ -29,3 +29,11 @@ def test_postgresql_by_address() -> None:
 def test_other_databases_are_refused(url: str) -> None:
     with pytest.raises(Misconfigured, match="expected postgres://"):
         database(Settings.read({"MODELYARD_DATABASE_URL": url}))
+
+
+@pytest.mark.parametrize("url", ["postgres://me:hush@db:port/yard", "postgres://me:hu#sh@[db/yard"])
+def test_an_address_that_cannot_be_read_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        database(Settings.read({"MODELYARD_DATABASE_URL": url}))
+    assert "hu" not in str(refused.value)
+    assert refused.value.__suppress_context__
