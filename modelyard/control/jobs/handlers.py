@@ -20,7 +20,8 @@ class Handler(Protocol):
         the job's success one transaction; what `run` returns is then ignored.
 
         Raises:
-            ModelyardError: the job has failed for good. Any other exception counts an attempt, of which there are 3.
+            ModelyardError: the job has failed for good. `Unavailable`, and any other exception, counts an attempt, of
+                which there are 3.
         """
 
     def failed(self, job: Job, error: ModelyardError) -> None:

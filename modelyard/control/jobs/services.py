@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
 from django.db.models.functions import Coalesce, Now
 
@@ -123,6 +123,8 @@ def finish(job: Job, outcome: dict[str, Any]) -> None:
 def fail(job: Job, error: BaseException) -> None:
     """Write down that a run failed: for good if a `ModelyardError` says why or no attempt is left; else once more.
 
+    `Unavailable` is tried again as well: it says itself that a later try may succeed.
+
     Raises:
         LeaseLost: when the job is no longer this worker's.
     """
@@ -130,7 +132,8 @@ def fail(job: Job, error: BaseException) -> None:
         if not _held(job).select_for_update().exists():
             raise LeaseLost(str(job.pk))
         attempts = job.attempts + 1
-        if isinstance(error, ModelyardError):
+        final = attempts >= MAX_ATTEMPTS or not isinstance(error, Unavailable)
+        if isinstance(error, ModelyardError) and final:
             _end(job, error, attempts=attempts)
         elif attempts >= MAX_ATTEMPTS:
             said = f"the work failed {attempts} times and is not tried again; the last time with {type(error).__name__}"
@@ -193,8 +196,8 @@ def _end(job: Job, error: ModelyardError, **counts: int) -> None:
     try:
         with transaction.atomic():
             handler_for(job.kind).failed(job, error)
-    except DatabaseError:
+    except (OperationalError, InterfaceError):
         raise
     except Exception as fault:
-        # The job must end all the same: otherwise it would come back for ever.
+        # The job must end all the same: otherwise it would come back for ever, and hold up the sweeper each time.
         log.error("job_failure_not_followed_up", job=str(job.pk), kind=job.kind, exc_info=fault)

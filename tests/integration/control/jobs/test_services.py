@@ -12,7 +12,7 @@ from modelyard.control.jobs.models import Job, Outbox, State
 from modelyard.control.jobs.services import LeaseLost
 from modelyard.control.jobs.work import perform
 from modelyard.control.tenancy.models import AuditEntry, Tenant
-from modelyard.core.errors import Misconfigured, ModelRefused
+from modelyard.core.errors import Misconfigured, ModelRefused, Unavailable
 from tests.integration.control.jobs.handlers import Raising, Summing
 
 Kind = Callable[[str, Any], str]
@@ -200,6 +200,38 @@ def test_a_job_ends_even_when_its_follow_up_fails(tenant: Tenant, kind: Kind) ->
     job.refresh_from_db()
     tenant.refresh_from_db()
     assert (job.state, tenant.title) == (State.FAILED, "The yard")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_unavailable_is_tried_again_and_then_told_as_it_is(tenant: Tenant, kind: Kind) -> None:
+    kind("full", Raising(Unavailable("there is no room left")))
+    job = services.submit(tenant=tenant, kind="full", payload={}, created_by="x")
+    for attempt in (1, 2, 3):
+        job.refresh_from_db()
+        assert (job.state, job.attempts) == (State.QUEUED, attempt - 1)
+        perform(str(job.pk))
+    job.refresh_from_db()
+    assert (job.state, job.error["code"], job.error["message"]) == (
+        State.FAILED, "unavailable", "there is no room left",
+    )  # fmt: skip
+    assert effects(job, "job.failed") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_follow_up_that_the_database_refuses_holds_up_no_sweep(tenant: Tenant, kind: Kind) -> None:
+    class Misfit(Summing):
+        def failed(self, job: Job, error: Any) -> None:
+            Tenant.objects.create(name=tenant.name)
+
+    kind("misfit", Misfit())
+    kind("sum", Summing())
+    jobs = [services.submit(tenant=tenant, kind=name, payload={}, created_by="x") for name in ("misfit", "sum")]
+    for made in jobs:
+        held = claimed(made)
+        Job.objects.filter(pk=held.pk).update(losses=services.MAX_LOSSES - 1)
+        expire(held)
+    assert sweeper.sweep_leases() == 2
+    assert set(Job.objects.values_list("state", flat=True)) == {State.FAILED}
 
 
 @pytest.mark.django_db
