@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
+from django.db import connection
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
@@ -219,10 +220,12 @@ def _wait_seconds(request: Request) -> float:
 
 
 def _wait(version: Version, seconds: float) -> None:
-    """Come back when the version was examined, or `seconds` have passed."""
+    """Come back when the version was examined, or `seconds` have passed; the connection is nobody's in the meantime."""
     rows = Version.objects.filter(pk=version.pk, state=VersionState.CHECKING)
     until = time.monotonic() + seconds
     while time.monotonic() < until and rows.exists():
+        if not connection.in_atomic_block:
+            connection.close()
         time.sleep(POLL_SECONDS)
 
 

@@ -130,7 +130,7 @@ def _check_node(value: Any, place: str, depth: int) -> None:
         if not math.isfinite(value):
             raise InvalidInput(f"{place[:100]}: got {value}, expected a finite number")
     elif isinstance(value, int):
-        if abs(value) >= 1 << 64:
+        if not -(1 << 63) <= value < 1 << 64:
             raise InvalidInput(f"{place[:100]}: the number does not fit 64 bits")
     elif isinstance(value, Mapping):
         for name, inner in value.items():

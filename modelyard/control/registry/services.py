@@ -17,7 +17,7 @@ from django.utils import timezone
 from modelyard.control.jobs.services import submit
 from modelyard.control.registry import facts
 from modelyard.control.registry.models import Alias, DeletedVersion, Model, Version, VersionFile, VersionState
-from modelyard.control.registry.uploads import Upload, keep_upload, lock, release
+from modelyard.control.registry.uploads import Upload, keep_upload, lock, release, release_later
 from modelyard.control.tenancy.models import Member, Scope
 from modelyard.control.tenancy.services import Actor, bump, record, require
 from modelyard.core.errors import Conflict, InUse, InvalidInput, NotFound, TooLarge
@@ -58,17 +58,15 @@ def create_model(*, actor: Actor, name: str, problem: str = "", owner: User | No
     check_name(name, "a model")
     facts.check_text(problem, "problem")
     _check_owner(actor, owner)
-    former = DeletedVersion.objects.of(actor.tenant).filter(model_name=name).aggregate(last=Max("number"))["last"]
     try:
         with transaction.atomic():
             model = Model.objects.create(
-                tenant=actor.tenant,
-                name=name,
-                problem=problem,
-                owner=owner,
-                last_number=former or 0,
-                created_by=actor.name,
+                tenant=actor.tenant, name=name, problem=problem, owner=owner, created_by=actor.name
             )
+            # Looked up only now: the name was free, so whoever deleted its last bearer has committed.
+            former = DeletedVersion.objects.of(actor.tenant).filter(model_name=name).aggregate(last=Max("number"))
+            model.last_number = former["last"] or 0
+            model.save(update_fields=["last_number"])
             record(actor=actor, verb="model.create", subject=f"model:{name}")
     except IntegrityError:
         raise Conflict(f"there is a model called {name!r} already") from None
@@ -118,7 +116,7 @@ def delete_model(*, actor: Actor, model: Model) -> None:
         bump(actor.tenant)
         details = {"versions": sorted(version.number for version in versions)}
         record(actor=actor, verb="model.delete", subject=f"model:{locked.name}", details=details)
-        transaction.on_commit(lambda: release(actor.tenant, digests) and None)
+        release_later(actor.tenant, digests)
 
 
 def register_version(
@@ -210,7 +208,7 @@ def delete_version(*, actor: Actor, version: Version) -> None:
         if was_ready:
             mark_changed(model)
         record(actor=actor, verb="version.delete", subject=f"version:{model.name}:{kept.number}", details=kept.facts)
-        transaction.on_commit(lambda: release(actor.tenant, digests) and None)
+        release_later(actor.tenant, digests)
 
 
 def move_alias(*, actor: Actor, model: Model, name: str, version: Version) -> Alias:

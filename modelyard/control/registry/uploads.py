@@ -90,6 +90,18 @@ def release(tenant: Tenant, digests: Iterable[str]) -> int:
     return deleted
 
 
+def release_later(tenant: Tenant, digests: Sequence[str]) -> None:
+    """Release the artifacts once the caller's transaction is committed.
+
+    What was committed stays so where that fails: the failure is logged, and `sweep` finds what is left.
+    """
+
+    def release_now() -> None:
+        release(tenant, digests)
+
+    transaction.on_commit(release_now, robust=True)
+
+
 def sweep(older_than_seconds: float = ABANDONED_SECONDS) -> int:
     """Delete artifacts that were uploaded so long ago and never used, or that a crash left; return how many."""
     before = timezone.now() - timedelta(seconds=older_than_seconds)

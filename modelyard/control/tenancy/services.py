@@ -251,7 +251,7 @@ def _role(text: str) -> Role:
 
 def _locked_member(actor: Actor, member: Member) -> Member:
     """Read the member again, with the tenant's row locked so that two changes cannot both see another admin."""
-    Tenant.objects.select_for_update().get(pk=actor.tenant.pk)
+    Tenant.objects.select_for_update(no_key=True).get(pk=actor.tenant.pk)
     found = Member.objects.of(actor.tenant).select_related("user").filter(pk=member.pk).first()
     if found is None:
         raise NotFound("there is no such member")

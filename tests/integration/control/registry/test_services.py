@@ -229,6 +229,7 @@ class TestVersions:
                 (bad, ModelRefused("no model", step="open", value=float("nan"))),
                 (unlucky, Unavailable("no room")),
             ):
+                Job.objects.filter(pk=version.job_id).update(attempts=2)
                 job = claim(version.job_id, "test")
                 assert job is not None
                 fail(job, error)
@@ -332,6 +333,40 @@ class TestArtifacts:
         assert uploads.sweep() == 0
         assert uploads.sweep(older_than_seconds=0) == 1
         assert len(kept(tenant)) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bytes_that_cannot_be_deleted_now_do_not_turn_a_deletion_into_a_failure(
+    admin: Actor, tenant: Tenant, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = versions.ready(admin, model)
+
+    def broken(*_: Any) -> None:
+        raise OSError("the share is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("modelyard.artifacts.filesystem.FilesystemStore.delete", broken)
+        services.delete_version(actor=admin, version=version)
+    assert not Version.objects.exists()
+    assert len(kept(tenant)) == 2
+    assert uploads.sweep(older_than_seconds=0) == 2
+    assert kept(tenant) == set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_name_that_is_freed_while_it_is_taken_again_keeps_its_numbers(
+    admin: Actor, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deletion commits after the creation began, before the row is made."""
+    versions.ready(admin, model)
+    create = Model.objects.create
+
+    def freed(**values: Any) -> Any:
+        services.delete_model(actor=admin, model=model)
+        return create(**values)
+
+    monkeypatch.setattr(Model.objects, "create", freed)
+    assert services.create_model(actor=admin, name="iris").last_number == 1
 
 
 @pytest.mark.django_db(transaction=True)
