@@ -27,7 +27,7 @@ def representative(served: ServedModel, reference: Reference) -> VersionView:
         if number is None:
             raise NotFound(f"model `{reference.model}` has no alias `{reference.alias}`")
     elif number is None:
-        number = document.plan.champion
+        number = served.champion
         if number is None:
             raise Conflict(f"model `{reference.model}` is not served: activate one of its versions")
     view = served.views.get(number)

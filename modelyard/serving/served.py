@@ -42,11 +42,12 @@ class VersionView:
 class ServedModel:
     """A model's document, and a view of each of its versions. Never changed: a new document makes a new one."""
 
-    __slots__ = ("digest", "document", "views")
+    __slots__ = ("champion", "digest", "document", "views")
 
     def __init__(self, tenant: str, digest: str, document: ModelDocument, before: "ServedModel | None") -> None:
         self.digest = digest
         self.document = document
+        self.champion = document.plan.champion
         views: dict[int, VersionView] = {}
         for number, version in document.versions.items():
             old = before.views.get(number) if before is not None else None
