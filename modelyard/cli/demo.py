@@ -96,10 +96,11 @@ def fit(folder: Path, form: str) -> dict[str, Any]:
     from sklearn.model_selection import train_test_split
     from sklearn.preprocessing import StandardScaler
 
-    table, species = load_iris(return_X_y=True, as_frame=True)
-    table = table.set_axis(list(COLUMNS), axis=1)
+    iris = load_iris(as_frame=True)
+    table = iris.data.set_axis(list(COLUMNS), axis=1)
+    species = iris.target_names[iris.target]
     train, test, train_species, test_species = train_test_split(
-        table, species.to_numpy(), test_size=50, random_state=0, stratify=species
+        table, species, test_size=50, random_state=0, stratify=species
     )
     scaler = StandardScaler().fit(train)
     perceptron = Perceptron(random_state=0).fit(scaler.transform(train), train_species)

@@ -1,19 +1,18 @@
 """`modelyard keys`: makes, lists and revokes API keys, directly in a home's database; no server needs to run."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelyard.cli.home import DATABASE, TENANT, make_home, set_up_django, settings_of
+from modelyard.cli.home import TENANT
 from modelyard.cli.options import Home, Json
 from modelyard.cli.output import Done, print_json, print_table
-from modelyard.core.errors import InvalidInput, Misconfigured, NotFound
+from modelyard.cli.tenants import tenant_actor
+from modelyard.core.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from modelyard.control.tenancy.models import ApiKey
-    from modelyard.control.tenancy.services import Actor
 
 app = typer.Typer(help="Make, list and revoke API keys on the server's own machine.", no_args_is_help=True)
 
@@ -33,7 +32,7 @@ def create(
 ) -> None:
     """Make a key. Its secret is shown this once only."""
     expires_at = _moment(expires) if expires else None
-    actor = _actor(home, tenant)
+    actor = tenant_actor(home, tenant)
     from modelyard.control.tenancy import services
 
     key, secret = services.create_key(actor=actor, name=name, scopes=scope or ["predict"], expires_at=expires_at)
@@ -47,7 +46,7 @@ def create(
 @app.command("list")
 def list_keys(tenant: TenantName = TENANT, home: Home = None, json: Json = False) -> None:
     """List a tenant's keys; secrets are not kept, so none is shown."""
-    actor = _actor(home, tenant)
+    actor = tenant_actor(home, tenant)
     from modelyard.control.tenancy.models import ApiKey
 
     found = [_facts(key) for key in ApiKey.objects.of(actor.tenant)]
@@ -69,7 +68,7 @@ def revoke(
     json: Json = False,
 ) -> None:
     """Let a key open nothing any more; both planes know within a second."""
-    actor = _actor(home, tenant)
+    actor = tenant_actor(home, tenant)
     from modelyard.control.tenancy import services
     from modelyard.control.tenancy.models import ApiKey
 
@@ -84,24 +83,6 @@ def revoke(
         result=_facts(row),
         undo="a revoked key stays revoked; `modelyard keys create` makes another",
     ).show(json)
-
-
-def _actor(home: Path | None, tenant: str) -> "Actor":
-    settings = settings_of(home)
-    if settings.database_url is None and not (settings.home / DATABASE).exists():
-        raise Misconfigured(
-            f"{settings.home} is no home of Modelyard: `modelyard init` makes one, --home names another"
-        )
-    make_home(settings)
-    set_up_django()
-    from modelyard.control.tenancy import services
-    from modelyard.control.tenancy.models import Tenant
-
-    found = Tenant.objects.filter(name=tenant).first()
-    if found is None:
-        names = ", ".join(Tenant.objects.values_list("name", flat=True)[:10])
-        raise NotFound(f"there is no tenant {tenant!r}: expected one of {names}")
-    return services.system_actor(found, "command")
 
 
 def _facts(key: "ApiKey") -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import modelyard
-from modelyard.cli import doctor, home, keys, login, models, predictions, processes, up, versions
+from modelyard.cli import doctor, home, keys, login, members, models, predictions, processes, tenants, up, versions
 from modelyard.cli.output import print_error
 from modelyard.core.errors import ModelyardError
 
@@ -43,7 +43,8 @@ VERBS: tuple[Callable[..., None], ...] = (
 )
 for _verb in VERBS:
     app.command()(_verb)
-app.add_typer(keys.app, name="keys")
+for _noun, _app in (("keys", keys.app), ("tenants", tenants.app), ("members", members.app)):
+    app.add_typer(_app, name=_noun)
 
 
 def _version(wanted: bool) -> None:

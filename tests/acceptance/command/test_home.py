@@ -56,6 +56,36 @@ def test_keys_are_made_listed_and_revoked(home: Path) -> None:
     assert "revoked" in command("keys", "list", "--home", home).out
 
 
+def test_tenants_and_their_members_are_made_and_listed(home: Path) -> None:
+    assert (
+        command("tenants", "create", "acme", "--title", "Acme", "--home", home, "--json").json["result"]["name"]
+        == "acme"
+    )
+    assert "a tenant called 'acme' already" in command("tenants", "create", "acme", "--home", home).err
+    made = command("members", "add", "bea", "--tenant", "acme", "--role", "admin", "--home", home, "--json").json
+    assert made["role"] == "admin"
+    assert len(made["password"]) >= 20
+    known = command("members", "add", "bea", "--tenant", "demo", "--home", home, "--json").json
+    assert "password" not in known
+    assert command("members", "list", "--tenant", "acme", "--home", home, "--json").json == [
+        {"user": "bea", "role": "admin"}
+    ]
+    rows = {row["name"]: row for row in command("tenants", "list", "--home", home, "--json").json}
+    assert (rows["acme"]["members"], rows["acme"]["keys"]) == (1, 0)
+
+
+def test_a_member_that_cannot_be_is_told_why_and_leaves_no_account(home: Path) -> None:
+    wrong = command("members", "add", "cleo", "--role", "king", "--home", home)
+    assert wrong.code == 1
+    assert "expected one of viewer, editor, admin" in wrong.err
+    assert "password" in command("members", "add", "cleo", "--home", home, "--json").json
+    assert "cannot name a user" in command("members", "add", "two words", "--home", home).err
+    assert "there is no tenant 'nobody'" in command("members", "list", "--tenant", "nobody", "--home", home).err
+    removed = command("members", "remove", "cleo", "--home", home)
+    assert "modelyard members add cleo --tenant demo --role viewer" in removed.out
+    assert command("members", "remove", "cleo", "--home", home).code == 1
+
+
 def test_a_key_has_the_least_scope_and_may_expire(home: Path) -> None:
     made = command("keys", "create", "--name", "short", "--expires", "2999-01-31", "--home", home, "--json").json
     assert made["scopes"] == ["predict"]

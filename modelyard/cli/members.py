@@ -1,0 +1,90 @@
+"""`modelyard members`: lets people into a tenant, directly in a home's database; no server needs to run."""
+
+import secrets
+from typing import Annotated
+
+import typer
+
+from modelyard.cli.home import TENANT
+from modelyard.cli.options import Home, Json
+from modelyard.cli.output import Done, print_json, print_table
+from modelyard.cli.tenants import tenant_actor
+from modelyard.core.errors import InvalidInput, NotFound
+
+app = typer.Typer(help="Let people into a tenant on the server's own machine.", no_args_is_help=True)
+
+TenantName = Annotated[str, typer.Option("--tenant", help="Whose member.")]
+UserName = Annotated[str, typer.Argument(help="As they sign in.", show_default=False)]
+
+
+@app.command()
+def add(
+    user: UserName,
+    tenant: TenantName = TENANT,
+    role: Annotated[str, typer.Option(help="viewer, editor or admin.")] = "viewer",
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Let a person act for a tenant; an account is made, with a random password, where there is none."""
+    actor = tenant_actor(home, tenant)
+    from django.contrib.auth.models import User
+    from django.core.exceptions import ValidationError
+    from django.db import transaction
+
+    from modelyard.control.tenancy import services
+
+    password = None
+    with transaction.atomic():
+        person = User.objects.filter(username=user).first()
+        if person is None:
+            password = secrets.token_urlsafe(18)
+            person = User(username=user)
+            try:
+                person.clean_fields(exclude=["password"])
+            except ValidationError as error:
+                raise InvalidInput(f"{user!r} cannot name a user: {' '.join(error.messages)}") from None
+            person.set_password(password)
+            person.save()
+        member = services.add_member(actor=actor, user=person, role=role)
+    facts = {"user": user, "tenant": tenant, "role": member.role}
+    if json:
+        print_json({**facts, **({"password": password} if password else {})})
+        return
+    more = {"password": f"{password}  (shown this once only)"} if password else {}
+    Done(
+        f"{user} is {member.role} of {tenant}", undo=f"modelyard members remove {user} --tenant {tenant}", more=more
+    ).show(False)
+
+
+@app.command()
+def remove(user: UserName, tenant: TenantName = TENANT, home: Home = None, json: Json = False) -> None:
+    """End a membership; the account stays."""
+    actor = tenant_actor(home, tenant)
+    from modelyard.control.tenancy import services
+    from modelyard.control.tenancy.models import Member
+
+    member = Member.objects.of(actor.tenant).filter(user__username=user).first()
+    if member is None:
+        raise NotFound(f"tenant {tenant} has no member {user!r}: `modelyard members list --tenant {tenant}` shows them")
+    role = member.role
+    services.remove_member(actor=actor, member=member)
+    Done(
+        f"{user} is no member of {tenant} any more",
+        result={"user": user, "tenant": tenant},
+        undo=f"modelyard members add {user} --tenant {tenant} --role {role}",
+    ).show(json)
+
+
+@app.command("list")
+def list_members(tenant: TenantName = TENANT, home: Home = None, json: Json = False) -> None:
+    """List a tenant's members."""
+    actor = tenant_actor(home, tenant)
+    from modelyard.control.tenancy.models import Member
+
+    members = Member.objects.of(actor.tenant).select_related("user")
+    found = [{"user": member.user.get_username(), "role": member.role} for member in members]
+    if json:
+        print_json(found)
+        return
+    rows = [[row["user"], row["role"]] for row in found]
+    print_table(f"Members of {tenant}", ["user", "role"], rows, empty="nobody yet: `modelyard members add` lets one in")

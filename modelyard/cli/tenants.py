@@ -1,0 +1,95 @@
+"""`modelyard tenants`: makes and lists tenants, directly in a home's database; no server needs to run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelyard.cli.home import DATABASE, make_home, set_up_django, settings_of
+from modelyard.cli.options import Home, Json
+from modelyard.cli.output import Done, print_json, print_table
+from modelyard.core.errors import Misconfigured, NotFound
+
+if TYPE_CHECKING:
+    from modelyard.control.tenancy.services import Actor
+
+app = typer.Typer(help="Make and list tenants on the server's own machine.", no_args_is_help=True)
+
+
+def open_home(home: Path | None) -> None:
+    """Make Django ready for the home's database.
+
+    Raises:
+        Misconfigured: when there is no such home.
+    """
+    settings = settings_of(home)
+    if settings.database_url is None and not (settings.home / DATABASE).exists():
+        raise Misconfigured(
+            f"{settings.home} is no home of Modelyard: `modelyard init` makes one, --home names another"
+        )
+    make_home(settings)
+    set_up_django()
+
+
+def tenant_actor(home: Path | None, tenant: str) -> "Actor":
+    """Return who may do everything for a tenant of the home: whoever can read its database can anyway.
+
+    Raises:
+        Misconfigured: when there is no such home.
+        NotFound: when there is no such tenant.
+    """
+    open_home(home)
+    from modelyard.control.tenancy import services
+    from modelyard.control.tenancy.models import Tenant
+
+    found = Tenant.objects.filter(name=tenant).first()
+    if found is None:
+        names = ", ".join(Tenant.objects.values_list("name", flat=True)[:10])
+        raise NotFound(f"there is no tenant {tenant!r}: expected one of {names}; `modelyard tenants create` makes one")
+    return services.system_actor(found, "command")
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="As it stands in addresses, like acme.", show_default=False)],
+    title: Annotated[str, typer.Option(help="As people write it.")] = "",
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Make a tenant; it has no member and no key yet."""
+    open_home(home)
+    from modelyard.control.tenancy import services
+
+    tenant = services.create_tenant(name=name, title=title, created_by="system:command")
+    Done(
+        f"made the tenant {tenant.name}",
+        result={"name": tenant.name, "title": tenant.title},
+        more={
+            "key": f"modelyard keys create --tenant {tenant.name} --name first --scope admin",
+            "member": f"modelyard members add admin --tenant {tenant.name} --role admin",
+        },
+    ).show(json)
+
+
+@app.command("list")
+def list_tenants(home: Home = None, json: Json = False) -> None:
+    """List the tenants, with their numbers of members and of keys that open."""
+    open_home(home)
+    from modelyard.control.tenancy.models import ApiKey, Member, Tenant
+
+    found = [
+        {
+            "name": tenant.name,
+            "title": tenant.title,
+            "members": Member.objects.of(tenant).count(),
+            "keys": sum(key.is_live for key in ApiKey.objects.of(tenant)),
+            "created_at": tenant.created_at.isoformat(),
+        }
+        for tenant in Tenant.objects.all()
+    ]
+    if json:
+        print_json(found)
+        return
+    columns = ["name", "title", "members", "keys", "created_at"]
+    rows = [[row[column] for column in columns] for row in found]
+    print_table("Tenants", columns, rows, empty="no tenants yet: `modelyard tenants create` makes one")
