@@ -5,6 +5,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 RUN := .venv/installed-run
 DEV := .venv/installed-dev
 WORKERS ?= 2
+# The tests start some hundred processes: each would compile every package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the targets

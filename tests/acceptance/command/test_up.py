@@ -69,12 +69,12 @@ def test_first_start_second_start_and_a_data_plane_alone(home: Path, tmp_path: P
     first = up(home)
     key = first.told["key"]
     assert first.told["first_start"]
-    assert first.told["prediction"]["predictions"] == [0]
+    assert first.told["prediction"]["predictions"] == ["setosa"]
     assert first.told["prediction"]["model"] == "iris"
     assert first.told["password"]
     assert first.told["console"] == f"{first.url}/t/demo/"
     done = subprocess.run(["sh", "-c", first.told["curl"]], capture_output=True, text=True, timeout=60)
-    assert json.loads(done.stdout)["predictions"] == [0]
+    assert json.loads(done.stdout)["predictions"] == ["setosa"]
     _secrets_are_kept_nowhere(home, first)
     ends_whole(first, signal.SIGINT)
 
@@ -82,7 +82,7 @@ def test_first_start_second_start_and_a_data_plane_alone(home: Path, tmp_path: P
     assert not second.told["first_start"]
     assert "key" not in second.told
     assert second.told["seconds"] < SECOND_START_SECONDS
-    assert ask(second.url, key) == [0]
+    assert ask(second.url, key) == ["setosa"]
     known = {"MODELYARD_URL": second.url, "MODELYARD_KEY": key, "XDG_CONFIG_HOME": str(tmp_path)}
     assert len(command("versions", "iris", "--json", **known).json) == 1
     ends_whole(second, signal.SIGTERM)
@@ -98,7 +98,7 @@ def test_first_start_second_start_and_a_data_plane_alone(home: Path, tmp_path: P
     )
     try:
         wait_for(lambda: _answers(f"http://127.0.0.1:{port}", key))
-        assert ask(f"http://127.0.0.1:{port}", key) == [0]
+        assert ask(f"http://127.0.0.1:{port}", key) == ["setosa"]
         assert not (home / "modelyard.sqlite3").exists()
     finally:
         serve.terminate()
@@ -107,7 +107,7 @@ def test_first_start_second_start_and_a_data_plane_alone(home: Path, tmp_path: P
 
 def _answers(url: str, key: str) -> bool:
     try:
-        return ask(url, key) == [0]
+        return ask(url, key) == ["setosa"]
     except OSError:
         return False
 
