@@ -28,6 +28,7 @@ def core(tmp_path_factory: pytest.TempPathFactory, iris: Trained) -> Iterator[Co
     yard.publish("iris", {1: yard.version(iris, 11)})
     core = Core(yard.settings, yard.medium, yard.store)
     core.start()
+    assert core.pickup.settled.wait(60)
     yield core
     core.stop()
 

@@ -3,7 +3,6 @@
 import random
 import signal
 import threading
-import time
 from collections.abc import Callable
 
 import httpx2
@@ -37,7 +36,8 @@ def test_every_200_has_exactly_one_record(yard: Yard, iris: Trained, serve: Call
         threads = [threading.Thread(target=load, args=(server,)) for _ in range(4)]
         for thread in threads:
             thread.start()
-        time.sleep(chance.uniform(0.5, 2.5))
+        enough = len(answered) + chance.randint(50, 400)
+        wait_until(lambda enough=enough: len(answered) >= enough, 60)  # type: ignore[misc]
         server.stop(signal.SIGKILL)
         for thread in threads:
             thread.join()
@@ -46,6 +46,5 @@ def test_every_200_has_exactly_one_record(yard: Yard, iris: Trained, serve: Call
     assert last.stop() == 0
     records = [decode(payload) for key in yard.medium.keys("spool/") for payload in read_segment(yard.medium, key)]
     ids = [record.id for record in records if isinstance(record, Answered)]
-    assert len(answered) > KILLS, f"seed {SEED}"
     assert len(ids) == len(set(ids)), f"seed {SEED}"
     assert set(answered) <= set(ids), f"seed {SEED}"
