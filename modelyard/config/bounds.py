@@ -1,23 +1,27 @@
 """How many bytes of a body the control plane takes, counted while they arrive.
 
 Django would keep a body of any size on disk before a view sees it. Here the count stops it, whatever
-`Content-Length` says: a small bound for all, and `max_upload_bytes` where the view says `takes_uploads = True` and
-the caller has shown a key or a session.
+`Content-Length` says: a small bound for all, and `max_upload_bytes` where the view says `takes_uploads = True`. There
+who sends a large body must be known before the first byte of it is taken.
 """
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.urls import Resolver404, resolve
 
+from modelyard.config.callers import refusal_of
 from modelyard.config.middleware import request_id
-from modelyard.core.errors import TooLarge
+from modelyard.control.rest.errors import headers as headers_of
+from modelyard.core.errors import ModelyardError, TooLarge, Unauthenticated
 from modelyard.core.settings import MIB
+from modelyard.core.statuses import http_status
 
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 64 * MIB
@@ -32,21 +36,24 @@ OVERHEAD_BYTES = 1 * MIB
 """What multipart boundaries and the text fields beside the files may add."""
 
 
-def bound_of(path: str, *, shown_who: bool) -> int:
+def bound_of(path: str) -> int:
     """Return how many bytes a body sent to `path` may have."""
     try:
         view: Any = resolve(path).func
     except Resolver404:
         return SMALL_BYTES
     owner = getattr(view, "cls", None) or getattr(view, "view_class", None) or view
-    if shown_who and getattr(owner, "takes_uploads", False):
+    if getattr(owner, "takes_uploads", False):
         return int(settings.MODELYARD.max_upload_bytes) + OVERHEAD_BYTES
     return SMALL_BYTES
 
 
-def refusal(bound: int, name: str) -> tuple[bytes, list[tuple[str, str]]]:
-    """Return the body and the headers of a 413; the connection ends, since the rest of the body is not read."""
-    error = TooLarge(f"the body is larger than the {bound} bytes that are taken here", max_bytes=bound)
+def too_large(bound: int) -> TooLarge:
+    return TooLarge(f"the body is larger than the {bound} bytes that are taken here", max_bytes=bound)
+
+
+def refusal(error: ModelyardError, name: str) -> tuple[bytes, list[tuple[str, str]]]:
+    """Return the body and the headers that refuse; the connection ends, since the rest of the body is not read."""
     body = json.dumps(error.body(name)).encode()
     headers = [
         ("Content-Type", "application/json"),
@@ -54,7 +61,10 @@ def refusal(bound: int, name: str) -> tuple[bytes, list[tuple[str, str]]]:
         ("Connection", "close"),
         ("X-Request-ID", name),
         ("X-Content-Type-Options", "nosniff"),
+        *headers_of(error, None).items(),
     ]
+    if isinstance(error, Unauthenticated):
+        headers.append(("HX-Redirect", settings.LOGIN_URL))  # a form of the console, whose session has ended
     return body, headers
 
 
@@ -71,14 +81,18 @@ class AsgiBound:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name: value for name, value in scope["headers"] if name in KEPT}
         bound = SMALL_BYTES
-        length = headers.get(b"content-length", b"0")
-        told = int(length) if length.isdigit() and len(length) < 19 else 0
+        error: ModelyardError | None = None
+        told = _told(headers.get(b"content-length", b"").decode("latin-1"))
         if told > bound or b"transfer-encoding" in headers:
-            shown_who = b"authorization" in headers or b"cookie" in headers
-            bound = bound_of(scope["path"], shown_who=shown_who)
-        name = request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
+            bound = bound_of(scope["path"])
         if told > bound:
-            await _refuse(receive, send, bound, name)
+            error = too_large(bound)
+        elif bound > SMALL_BYTES:
+            who = [headers.get(header, b"").decode("latin-1") for header in (b"authorization", b"cookie")]
+            error = await asyncio.to_thread(refusal_of, *who)
+        name = request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
+        if error is not None:
+            await _refuse(receive, send, error, name)
             return
         await self._counted(scope, receive, send, bound, name)
 
@@ -99,18 +113,22 @@ class AsgiBound:
 
         await self.application(scope, counted, noting)
         if received > bound and not started:
-            await _refuse(receive, send, bound, name)
+            await _refuse(receive, send, too_large(bound), name)
 
 
 KEPT = frozenset({b"content-length", b"transfer-encoding", b"authorization", b"cookie", b"x-request-id"})
 
 
-async def _refuse(receive: Receive, send: Send, bound: int, name: str) -> None:
+def _told(length: str) -> int:
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 19 else 0
+
+
+async def _refuse(receive: Receive, send: Send, error: ModelyardError, name: str) -> None:
     """Answer, and then read on for a moment: a connection that is closed on unread bytes is reset, and a client that
     still sends would never see the answer."""
-    body, headers = refusal(bound, name)
+    body, headers = refusal(error, name)
     raw = [(key.lower().encode(), value.encode()) for key, value in headers]
-    await send({"type": "http.response.start", "status": 413, "headers": raw})
+    await send({"type": "http.response.start", "status": http_status(error), "headers": raw})
     await send({"type": "http.response.body", "body": body, "more_body": True})
     with suppress(TimeoutError):
         async with asyncio.timeout(LINGER_SECONDS):
@@ -159,21 +177,27 @@ class WsgiBound:
         self.application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        length = environ.get("CONTENT_LENGTH") or "0"
-        told = int(length) if length.isdigit() and len(length) < 19 else 0
+        told = _told(environ.get("CONTENT_LENGTH") or "")
         bound = SMALL_BYTES
+        error: ModelyardError | None = None
         if told > bound or "HTTP_TRANSFER_ENCODING" in environ:
-            shown_who = "HTTP_AUTHORIZATION" in environ or "HTTP_COOKIE" in environ
-            bound = bound_of(environ.get("PATH_INFO", ""), shown_who=shown_who)
+            bound = bound_of(environ.get("PATH_INFO", ""))
         if told > bound:
-            return self._refuse(environ, start_response, bound)
+            error = too_large(bound)
+        elif bound > SMALL_BYTES:
+            error = refusal_of(environ.get("HTTP_AUTHORIZATION", ""), environ.get("HTTP_COOKIE", ""))
+        if error is not None:
+            return self._refuse(environ, start_response, error)
         environ["wsgi.input"] = _CountedInput(environ["wsgi.input"], bound)
         try:
             return self.application(environ, start_response)
         except _Exceeded:
-            return self._refuse(environ, start_response, bound)
+            return self._refuse(environ, start_response, too_large(bound))
 
-    def _refuse(self, environ: Mapping[str, Any], start_response: Callable[..., Any], bound: int) -> Iterable[bytes]:
-        body, headers = refusal(bound, request_id(environ.get("HTTP_X_REQUEST_ID")))
-        start_response("413 Content Too Large", headers)
+    def _refuse(
+        self, environ: Mapping[str, Any], start_response: Callable[..., Any], error: ModelyardError
+    ) -> Iterable[bytes]:
+        body, headers = refusal(error, request_id(environ.get("HTTP_X_REQUEST_ID")))
+        status = http_status(error)
+        start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return [body]

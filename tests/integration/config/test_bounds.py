@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
+from django.test import Client
 from rest_framework.test import APIClient
 
 from modelyard.config.bounds import SMALL_BYTES, AsgiBound, WsgiBound, bound_of
@@ -25,7 +27,7 @@ def small_uploads(settings: Any) -> None:
 
 def headers_of(length: int | None, **more: str) -> list[tuple[bytes, bytes]]:
     told = [(b"content-length", str(length).encode())] if length is not None else [(b"transfer-encoding", b"chunked")]
-    return told + [(name.replace("_", "-").encode(), value.encode()) for name, value in more.items()]
+    return told + [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in more.items()]
 
 
 async def ask(path: str, sizes: list[int], headers: list[tuple[bytes, bytes]]) -> tuple[int, dict[str, Any], int]:
@@ -84,22 +86,59 @@ def test_a_body_within_its_bound_reaches_the_view() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_uploads_may_be_larger_for_who_shows_a_key(small_uploads: None) -> None:
-    key = {"authorization": "Bearer x"}
-    within, _, _ = asyncio.run(ask(UPLOAD, [MIB] * 4, headers_of(None, **key)))
-    assert within == 401
+def test_uploads_may_be_larger_for_who_has_a_key(
+    small_uploads: None, caller: Callable[..., APIClient], tenant: Tenant
+) -> None:
+    key = {"authorization": caller(tenant, "write")._credentials["HTTP_AUTHORIZATION"]}
+    within, _, taken = asyncio.run(ask(UPLOAD, [MIB] * 4, headers_of(None, **key)))
+    assert (within, taken) == (404, 4)
     over, body, taken = asyncio.run(ask(UPLOAD, [MIB] * 9, headers_of(None, **key)))
     assert (over, taken) == (413, 6)
     assert body["error"]["details"] == {"max_bytes": 5 * MIB}
-    nobody, _, _ = asyncio.run(ask(UPLOAD, [MIB] * 4, headers_of(None)))
-    assert nobody == 413
+
+
+@pytest.mark.django_db(transaction=True)
+def test_uploads_may_be_larger_for_who_is_signed_in(small_uploads: None, person: User, tenant: Tenant) -> None:
+    client = Client()
+    client.force_login(person)
+    cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+    status, _, taken = asyncio.run(ask(UPLOAD, [MIB] * 4, headers_of(4 * MIB, cookie=cookie)))
+    assert (status, taken) == (403, 4)  # there is no token against forged requests
+    person.is_active = False
+    person.save()
+    status, _, taken = asyncio.run(ask(UPLOAD, [MIB] * 4, headers_of(4 * MIB, cookie=cookie)))
+    assert (status, taken) == (401, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("length", [4 * MIB, None])
+@pytest.mark.parametrize(
+    "who",
+    [
+        {},
+        {"authorization": "Bearer x"},
+        {"authorization": f"Bearer yard_abcdefgh_{'A' * 43}"},
+        {"authorization": "Basic eDp5"},
+        {"authorization": "Bearer " + chr(255)},
+        {"cookie": "modelyard_session=made-up"},
+        {"cookie": "modelyard_session=" + chr(255), "authorization": "Bearer"},
+    ],
+)
+def test_nobody_is_refused_before_any_of_a_large_upload_is_taken(
+    small_uploads: None, length: int | None, who: dict[str, str]
+) -> None:
+    status, body, taken = asyncio.run(ask(UPLOAD, [MIB] * 4, headers_of(length, **who)))
+    assert (status, taken, body["error"]["code"]) == (401, 0, "unauthenticated")
+    more = {"CONTENT_LENGTH": str(length)} if length else {"HTTP_TRANSFER_ENCODING": "chunked"}
+    more |= {f"HTTP_{name.upper()}": value for name, value in who.items()}
+    told, body = ask_wsgi(UPLOAD, 4 * MIB, **more)
+    assert (told, body["error"]["code"]) == ("401 Unauthorized", "unauthenticated")
 
 
 def test_only_views_that_say_so_take_uploads(small_uploads: None) -> None:
-    assert bound_of(UPLOAD, shown_who=True) == 5 * MIB
-    assert bound_of(UPLOAD, shown_who=False) == SMALL_BYTES
+    assert bound_of(UPLOAD) == 5 * MIB
     for path in ("/api/v1/keys/", "/api/v1/models/", "/nothing/here", "/", "", "no-slash"):
-        assert bound_of(path, shown_who=True) == SMALL_BYTES
+        assert bound_of(path) == SMALL_BYTES
 
 
 def ask_wsgi(path: str, size: int, **more: str) -> tuple[str, dict[str, Any]]:
