@@ -31,6 +31,11 @@ class InvalidInput(ModelyardError):
 
     code = "invalid_input"
 
+    @classmethod
+    def at(cls, place: str, message: str, code: str = "invalid") -> "InvalidInput":
+        """Say at which place it is (`metrics.accuracy`), in the message and, for programs, in `details["places"]`."""
+        return cls(f"{place}: {message}", places=[{"place": place, "message": message, "code": code}])
+
 
 class Unauthenticated(ModelyardError):
     """No key, or one that is unknown, expired or revoked."""

@@ -23,10 +23,11 @@ from modelyard.control.deployments.serializers import (
     Reason,
 )
 from modelyard.control.deployments.undo import undo_of
-from modelyard.control.registry.api import checked, verb
 from modelyard.control.registry.finding import find_model, find_version
 from modelyard.control.registry.models import Model
 from modelyard.control.rest import actor_of
+from modelyard.control.rest.addresses import verb
+from modelyard.control.rest.given import checked
 from modelyard.control.tenancy.models import Scope
 from modelyard.core.errors import InvalidInput
 
@@ -117,13 +118,13 @@ def _known_at(records: Any, text: str) -> list[int]:
     except (ValueError, OverflowError):
         at = None
     if at is None:
-        raise InvalidInput(f"at: got {text[:40]!r}, expected a time, as 2026-11-20T14:03:00Z")
+        raise InvalidInput.at("at", f"got {text[:40]!r}, expected a time, as 2026-11-20T14:03:00Z")
     if timezone.is_naive(at):
         at = timezone.make_aware(at, timezone.get_default_timezone())
     try:
         at = at.astimezone(timezone.get_default_timezone())
     except OverflowError:
-        raise InvalidInput(f"at: {text[:40]!r} is out of range") from None
+        raise InvalidInput.at("at", f"{text[:40]!r} is out of range") from None
     return [record.pk for record in records.in_force(at)]
 
 

@@ -7,7 +7,8 @@ from rest_framework import serializers
 
 from modelyard.control.deployments.models import PlanRecord
 from modelyard.control.deployments.services import LARGEST, MAX_REASON
-from modelyard.control.registry.serializers import LARGEST_NUMBER, Given
+from modelyard.control.registry.serializers import LARGEST_NUMBER
+from modelyard.control.rest.given import Given
 
 
 class Reason(Given):

@@ -51,7 +51,9 @@ def promote(*, actor: Actor, model: Model, number: int, reason: str = "") -> Pla
     require(actor, Scope.WRITE)
     version = model.versions.of(actor.tenant).filter(number=number).select_related("model").first()
     if version is None:
-        raise InvalidInput(f"version: {model.name} has no version {number}, expected the number of one that is ready")
+        raise InvalidInput.at(
+            "version", f"{model.name} has no version {number}, expected the number of one that is ready"
+        )
     return activate(actor=actor, version=version, reason=reason)
 
 
@@ -200,11 +202,13 @@ def _versions(actor: Actor, model: Model, plan: Plan, who: str) -> list[Version]
 
 def _check_limit(name: str, value: Any) -> None:
     if name not in LARGEST:
-        raise InvalidInput(f"unknown limit `{name}`: expected some of {', '.join(LARGEST)}")
+        raise InvalidInput.at(f"limits.{name}", f"unknown limit `{name}`: expected some of {', '.join(LARGEST)}")
     if value is None:
         return
     whole = name != "timeout_seconds"
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        raise InvalidInput(f"{name}: expected a {'whole ' if whole else ''}number, or null for the server's own limit")
+        raise InvalidInput.at(
+            f"limits.{name}", f"expected a {'whole ' if whole else ''}number, or null for the server's own limit"
+        )
     if not math.isfinite(value) or not 0 < value <= LARGEST[name]:
-        raise InvalidInput(f"{name}: got {value}, expected a number above 0 and at most {LARGEST[name]:g}")
+        raise InvalidInput.at(f"limits.{name}", f"got {value}, expected a number above 0 and at most {LARGEST[name]:g}")

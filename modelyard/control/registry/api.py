@@ -8,19 +8,19 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, path
+from django.urls import path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet, ViewSetMixin
+from rest_framework.viewsets import GenericViewSet
 
 from modelyard.control.registry import downloads, services
 from modelyard.control.registry.filters import ModelFilter, VersionFilter
 from modelyard.control.registry.finding import find_alias, find_model, find_version
-from modelyard.control.registry.models import Alias, Model, Version, VersionState
+from modelyard.control.registry.models import HEAVY, Alias, Model, Version, VersionState
 from modelyard.control.registry.receiving import given_files, receive_into_store
 from modelyard.control.registry.serializers import (
     AliasSerializer,
@@ -33,6 +33,8 @@ from modelyard.control.registry.serializers import (
     VersionSerializer,
 )
 from modelyard.control.rest import actor_of
+from modelyard.control.rest.addresses import verb
+from modelyard.control.rest.given import checked
 from modelyard.control.tenancy.models import Scope
 from modelyard.core.errors import Conflict, InvalidInput
 from modelyard.core.schema import openapi
@@ -40,14 +42,6 @@ from modelyard.core.signature import Signature
 
 LONGEST_WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.1
-HEAVY = ("signature", "sample", "report")
-
-
-def checked(serializer: type, request: Request) -> dict[str, Any]:
-    """Return what the caller sent, as `serializer` takes it."""
-    given = serializer(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 class Models(mixins.ListModelMixin, GenericViewSet):
@@ -123,7 +117,7 @@ class Versions(mixins.ListModelMixin, GenericViewSet):
             if number is not None:
                 given["parent"] = model.versions.filter(number=number).first()
                 if given["parent"] is None:
-                    raise InvalidInput(f"parent: {name} has no version {number}")
+                    raise InvalidInput.at("parent", f"{name} has no version {number}")
             files, sample = given_files(actor, given.pop("file"), given.pop("sample", None))
             version = services.register_version(actor=actor, model=model, files=files, sample=sample, **given)
         _wait(version, seconds)
@@ -190,7 +184,7 @@ class Aliases(mixins.ListModelMixin, GenericViewSet):
         number = checked(MovedAlias, request)["version"]
         version = model.versions.filter(number=number).select_related("model").first()
         if version is None:
-            raise InvalidInput(f"version: {name} has no version {number}")
+            raise InvalidInput.at("version", f"{name} has no version {number}")
         before = model.aliases.filter(name=alias).values_list("version__number", flat=True).first()
         services.move_alias(actor=actor, model=model, name=alias, version=version)
         place = f"/api/v1/models/{name}/aliases/{alias}/"
@@ -215,7 +209,7 @@ def _wait_seconds(request: Request) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds <= LONGEST_WAIT_SECONDS:
-        raise InvalidInput(f"wait: got {text[:40]!r}, expected a number of seconds, 0 to {LONGEST_WAIT_SECONDS:g}")
+        raise InvalidInput.at("wait", f"got {text[:40]!r}, expected a number of seconds, 0 to {LONGEST_WAIT_SECONDS:g}")
     return seconds
 
 
@@ -227,14 +221,6 @@ def _wait(version: Version, seconds: float) -> None:
         if not connection.in_atomic_block:
             connection.close()
         time.sleep(POLL_SECONDS)
-
-
-def verb(route: str, view: type[ViewSetMixin], actions: dict[str, Any], name: str) -> list[URLPattern]:
-    """Return the address of something that is no collection: without a slash at its end, and, unlisted, with one."""
-    return [
-        path(route, view.as_view(actions), name=name),
-        path(f"{route}/", view.as_view(actions, schema=None)),
-    ]
 
 
 _VERSION = "models/<str:name>/versions/<int:number>"

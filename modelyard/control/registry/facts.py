@@ -27,11 +27,11 @@ def check_text(text: Any, place: str, maximum: int = MAX_TEXT) -> str:
         InvalidInput: when it is no text, too long, or holds a zero character or half a surrogate pair.
     """
     if not isinstance(text, str):
-        raise InvalidInput(f"{place}: got {_kind(text)}, expected text")
+        raise InvalidInput.at(place, f"got {_kind(text)}, expected text")
     if len(text) > maximum:
-        raise InvalidInput(f"{place}: {len(text)} characters, expected at most {maximum}")
+        raise InvalidInput.at(place, f"{len(text)} characters, expected at most {maximum}")
     if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise InvalidInput(f"{place}: holds a character that cannot be kept (zero, or half of a surrogate pair)")
+        raise InvalidInput.at(place, "holds a character that cannot be kept (zero, or half of a surrogate pair)")
     return text
 
 
@@ -41,9 +41,11 @@ def check_filename(name: Any) -> str:
     Raises:
         InvalidInput: when it is empty, too long, a path, or holds control characters.
     """
-    check_text(name, "file name", MAX_FILENAME)
+    check_text(name, "file", MAX_FILENAME)
     if not name.strip() or name in (".", "..") or "/" in name or "\\" in name or not name.isprintable():
-        raise InvalidInput(f"file name {name!r}: expected a plain name, as 'model.pkl', without folders")
+        raise InvalidInput.at(
+            "file", f"{name!r} is no file name: expected a plain name, as 'model.pkl', without folders"
+        )
     return str(name)
 
 
@@ -54,17 +56,17 @@ def check_metrics(value: Any) -> dict[str, int | float]:
         InvalidInput: naming the metric that is none.
     """
     if not isinstance(value, Mapping):
-        raise InvalidInput(f'metrics: got {_kind(value)}, expected an object of numbers, as {{"accuracy": 0.97}}')
+        raise InvalidInput.at("metrics", f'got {_kind(value)}, expected an object of numbers, as {{"accuracy": 0.97}}')
     if len(value) > MAX_METRICS:
-        raise InvalidInput(f"metrics: {len(value)} of them, expected at most {MAX_METRICS}")
+        raise InvalidInput.at("metrics", f"{len(value)} of them, expected at most {MAX_METRICS}")
     for name, number in value.items():
         check_text(name, "metrics", MAX_METRIC_NAME)
         if not name.strip():
-            raise InvalidInput("metrics: one has no name")
+            raise InvalidInput.at("metrics", "one has no name")
         if isinstance(number, bool) or not isinstance(number, int | float):
-            raise InvalidInput(f"metrics.{name}: got {_kind(number)}, expected a number")
+            raise InvalidInput.at(f"metrics.{name}", f"got {_kind(number)}, expected a number")
         if abs(number) > 1e300 or not math.isfinite(number):
-            raise InvalidInput(f"metrics.{name}: got {_shown(number)}, expected a finite number")
+            raise InvalidInput.at(f"metrics.{name}", f"got {_shown(number)}, expected a finite number")
     return dict(value)
 
 
@@ -75,17 +77,17 @@ def check_manifest(value: Any) -> dict[str, Any]:
         InvalidInput: when a field is unknown or of another type, or all of it is too large.
     """
     if not isinstance(value, Mapping):
-        raise InvalidInput(f"manifest: got {_kind(value)}, expected an object")
+        raise InvalidInput.at("manifest", f"got {_kind(value)}, expected an object")
     check_json(value, "manifest", MAX_MANIFEST_BYTES)
     for name in value:
         if name not in Manifest.__struct_fields__:
             near = get_close_matches(str(name), Manifest.__struct_fields__, 1)
             hint = f"did you mean `{near[0]}`?" if near else f"expected some of {', '.join(Manifest.__struct_fields__)}"
-            raise InvalidInput(f"manifest: unknown field `{str(name)[:60]}`; {hint}")
+            raise InvalidInput.at("manifest", f"unknown field `{str(name)[:60]}`; {hint}")
     try:
         manifest = msgspec.convert(dict(value), Manifest)
     except msgspec.ValidationError as error:
-        raise InvalidInput(f"manifest: {error}") from None
+        raise InvalidInput.at("manifest", f"{error}") from None
     known: dict[str, Any] = msgspec.to_builtins(manifest)
     return known
 
@@ -99,14 +101,14 @@ def check_signature(value: Any) -> Signature | None:
     if value is None:
         return None
     if not isinstance(value, Mapping):
-        raise InvalidInput(f"signature: got {_kind(value)}, expected an object with `columns` and `outputs`")
+        raise InvalidInput.at("signature", f"got {_kind(value)}, expected an object with `columns` and `outputs`")
     check_json(value, "signature", MAX_SIGNATURE_BYTES)
     try:
         return msgspec.convert(dict(value), Signature)
     except msgspec.ValidationError as error:
-        raise InvalidInput(f"signature: {error}") from None
+        raise InvalidInput.at("signature", f"{error}") from None
     except InvalidInput as error:
-        raise InvalidInput(f"signature: {error.message}") from None
+        raise InvalidInput.at("signature", f"{error.message}") from None
 
 
 def check_json(value: Any, place: str, max_bytes: int) -> None:
@@ -118,20 +120,20 @@ def check_json(value: Any, place: str, max_bytes: int) -> None:
     _check_node(value, place, 0)
     size = len(msgspec.json.encode(value))
     if size > max_bytes:
-        raise InvalidInput(f"{place}: {size} bytes as JSON, expected at most {max_bytes}")
+        raise InvalidInput.at(place, f"{size} bytes as JSON, expected at most {max_bytes}")
 
 
 def _check_node(value: Any, place: str, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise InvalidInput(f"{place[:100]}: nested more than {MAX_DEPTH} levels deep")
+        raise InvalidInput.at(place[:100], f"nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, str):
         check_text(value, place[:100], 1 << 20)
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise InvalidInput(f"{place[:100]}: got {value}, expected a finite number")
+            raise InvalidInput.at(place[:100], f"got {value}, expected a finite number")
     elif isinstance(value, int):
         if not -(1 << 63) <= value < 1 << 64:
-            raise InvalidInput(f"{place[:100]}: the number does not fit 64 bits")
+            raise InvalidInput.at(place[:100], "the number does not fit 64 bits")
     elif isinstance(value, Mapping):
         for name, inner in value.items():
             check_text(name, place[:100], 1000)
@@ -140,7 +142,7 @@ def _check_node(value: Any, place: str, depth: int) -> None:
         for index, inner in enumerate(value):
             _check_node(inner, f"{place}.{index}", depth + 1)
     elif value is not None:
-        raise InvalidInput(f"{place[:100]}: got {_kind(value)}, expected JSON")
+        raise InvalidInput.at(place[:100], f"got {_kind(value)}, expected JSON")
 
 
 def _kind(value: Any) -> str:

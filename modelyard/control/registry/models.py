@@ -17,6 +17,10 @@ VERSION_FACTS: dict[str, Combinable] = {}
 """What apps above this one know of a model or a version: annotations, by name, added in their `AppConfig.ready`."""
 
 
+HEAVY = ("signature", "sample", "report")
+"""Fields of a version that may be large; a list does not read them, nor who reads a version those of its parent."""
+
+
 class ModelQuerySet(TenantQuerySet):
     """Reads of models."""
 
@@ -117,6 +121,7 @@ class VersionQuerySet(TenantQuerySet):
                 "aliases",
                 models.Prefetch("files", VersionFile.objects.select_related("artifact")),
             )
+            .defer(*(f"parent__{field}" for field in HEAVY))
             .annotate(**VERSION_FACTS)
         )
 

@@ -116,7 +116,7 @@ class StoreUploadHandler(FileUploadHandler):
         super().new_file(*args, **kwargs)
         check_filename(self.file_name)
         if len(self.files) > MAX_FILES:
-            raise InvalidInput(f"file: more than {MAX_FILES} files and a sample")
+            raise InvalidInput.at("file", f"more than {MAX_FILES} files and a sample")
         self._putting = _Putting(store(), str(self.actor.tenant.pk), self.left_bytes)
         self._putting.start()
 

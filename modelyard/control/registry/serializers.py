@@ -1,35 +1,19 @@
 """How models, versions and aliases look in the API, and what is taken from it."""
 
 import json
-from difflib import get_close_matches
 from typing import Any
 
 from django.contrib.auth.models import User
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.fields import empty
 
 from modelyard.control.registry.facts import MAX_SIGNATURE_BYTES, MAX_TEXT
 from modelyard.control.registry.models import Alias, Model, Version
 from modelyard.control.registry.services import MAX_FILES, MODEL_ROLE
-from modelyard.core.errors import InvalidInput
+from modelyard.control.rest.given import Given
 from modelyard.core.reference import NAME, NAME_RULE
 
 LARGEST_NUMBER = 2**31 - 1
-
-
-class Given(serializers.Serializer):
-    """What a caller sends; a field that is unknown is refused, not passed over."""
-
-    ignored = frozenset({"csrfmiddlewaretoken"})
-
-    def run_validation(self, data: Any = empty) -> Any:
-        for name in data if hasattr(data, "keys") else ():
-            if name not in self.fields and name not in self.ignored:
-                near = get_close_matches(str(name), list(self.fields), 1)
-                hint = f"did you mean `{near[0]}`?" if near else f"expected some of {', '.join(self.fields)}"
-                raise InvalidInput(f"unknown field `{str(name)[:60]}`; {hint}")
-        return super().run_validation(data)
 
 
 class NameField(serializers.CharField):

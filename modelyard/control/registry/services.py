@@ -221,12 +221,14 @@ def move_alias(*, actor: Actor, model: Model, name: str, version: Version) -> Al
     require(actor, Scope.WRITE)
     check_name(name, "an alias")
     if name == RESERVED_ALIAS:
-        raise InvalidInput(f"{name!r} is no alias that can be moved: it is the version that answers most; promote one")
+        raise InvalidInput.at(
+            "alias", f"{name!r} is no alias that can be moved: it is the version that answers most; promote one"
+        )
     with transaction.atomic():
         locked = lock_model(actor, model)
         target = lock_version(actor, version)
         if target.model_id != locked.pk:
-            raise InvalidInput(f"version: {target} is of another model, expected one of {locked.name}")
+            raise InvalidInput.at("version", f"{target} is of another model, expected one of {locked.name}")
         if target.state != VersionState.READY:
             raise Conflict(f"{target} is {target.state}: only a ready version can have an alias", state=target.state)
         before = Alias.objects.filter(model=locked, name=name).select_related("version").first()
@@ -291,12 +293,12 @@ def mark_changed(model: Model) -> None:
 
 def _check_owner(actor: Actor, owner: User | None) -> None:
     if owner is not None and not Member.objects.of(actor.tenant).filter(user=owner).exists():
-        raise InvalidInput(f"owner: {owner.username!r} is no member of this tenant")
+        raise InvalidInput.at("owner", f"{owner.username!r} is no member of this tenant")
 
 
 def _check_uploads(files: Sequence[Upload], sample: Upload | None) -> None:
     if not 1 <= len(files) <= MAX_FILES:
-        raise InvalidInput(f"file: {len(files)} files, expected 1 to {MAX_FILES}")
+        raise InvalidInput.at("file", f"{len(files)} files, expected 1 to {MAX_FILES}")
     uploads = [*files, *([sample] if sample else [])]
     for upload in uploads:
         facts.check_filename(upload.filename)
@@ -309,13 +311,15 @@ def _check_manifest(value: Any) -> dict[str, Any]:
     manifest = facts.check_manifest(value)
     digest = manifest.get("data_digest")
     if digest is not None and not SHA256.match(digest):
-        raise InvalidInput(f"manifest.data_digest: got {digest[:80]!r}, expected `sha256:` and 64 hexadecimal digits")
+        raise InvalidInput.at(
+            "manifest.data_digest", f"got {digest[:80]!r}, expected `sha256:` and 64 hexadecimal digits"
+        )
     return manifest
 
 
 def _check_parent(model: Model, parent: Version | None) -> Version | None:
     if parent is not None and parent.model_id != model.pk:
-        raise InvalidInput(f"parent: {parent} is of another model, expected a version of {model.name}")
+        raise InvalidInput.at("parent", f"{parent} is of another model, expected a version of {model.name}")
     return parent
 
 

@@ -48,7 +48,7 @@ def keep_upload(*, actor: Actor, filename: str, chunks: Iterable[bytes], max_byt
     keep_stored(actor, stored)
     if stored.size_bytes == 0:
         release(actor.tenant, [stored.digest])
-        raise InvalidInput(f"{filename}: the file is empty")
+        raise InvalidInput.at("file", f"{filename} is empty")
     return Upload(filename, stored)
 
 

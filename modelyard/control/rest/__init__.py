@@ -2,7 +2,7 @@
 
 A view says which scope each method needs, and is closed where it says nothing::
 
-    class Things(Listed, GenericViewSet):
+    class Things(mixins.ListModelMixin, GenericViewSet):
         scopes = {"GET": Scope.READ, "POST": Scope.WRITE}       # by method, or by a viewset's action
         takes_uploads = True                                    # bodies up to `max_upload_bytes`; else 2 MiB
 

@@ -62,7 +62,7 @@ class MemberAuthentication(SessionAuthentication):
         if not names:
             raise NotFound("you are not a member of any tenant: ask an administrator to add you")
         if len(names) > 1:
-            raise InvalidInput(f"say for which tenant, in the header {TENANT_HEADER}: one of {', '.join(names)}")
+            raise InvalidInput.at(TENANT_HEADER, f"say in this header for which tenant: one of {', '.join(names)}")
         return names[0]
 
 

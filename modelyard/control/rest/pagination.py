@@ -21,14 +21,14 @@ class Pages(PageNumberPagination):
         if text is None:
             return self.page_size
         if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= self.max_page_size:
-            raise InvalidInput(f"page_size: got {text[:40]!r}, expected a whole number, 1 to {self.max_page_size}")
+            raise InvalidInput.at("page_size", f"got {text[:40]!r}, expected a whole number, 1 to {self.max_page_size}")
         return int(text)
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
         text = request.query_params.get("page", "1")
         if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < 1:
-            raise InvalidInput(f"page: got {text[:40]!r}, expected a whole number of 1 or more")
+            raise InvalidInput.at("page", f"got {text[:40]!r}, expected a whole number of 1 or more")
         try:
             return super().paginate_queryset(queryset, request, view=view)
         except RestNotFound:
-            raise InvalidInput(f"page: there is no page {int(text)} in this list") from None
+            raise InvalidInput.at("page", f"there is no page {int(text)} in this list") from None

@@ -10,10 +10,11 @@ from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
-from rest_framework.serializers import ModelSerializer, Serializer
+from rest_framework.serializers import ModelSerializer
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from modelyard.control.rest import actor_of
+from modelyard.control.rest.given import Given, checked
 from modelyard.control.tenancy import services
 from modelyard.control.tenancy.models import ApiKey, AuditEntry, Member, Role, Scope, Tenant
 from modelyard.core.errors import InvalidInput
@@ -23,10 +24,15 @@ class TenantSerializer(ModelSerializer):
     class Meta:
         model = Tenant
         fields = ("name", "title", "runs_code", "created_at")
-        read_only_fields = ("name", "created_at")
+        read_only_fields = fields
 
 
-class Tenants(mixins.UpdateModelMixin, ReadOnlyModelViewSet):
+class ChangedTenant(Given):
+    title = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    runs_code = serializers.BooleanField(required=False)
+
+
+class Tenants(ReadOnlyModelViewSet):
     """The caller's own tenant, and no other. Tenants are made by an operator's command."""
 
     scopes = {"GET": Scope.READ, "PATCH": Scope.ADMIN}
@@ -38,8 +44,12 @@ class Tenants(mixins.UpdateModelMixin, ReadOnlyModelViewSet):
     def get_queryset(self) -> QuerySet[Tenant]:
         return Tenant.objects.filter(pk=actor_of(self.request).tenant.pk)
 
-    def perform_update(self, serializer: Any) -> None:
-        serializer.instance = services.change_tenant(actor=actor_of(self.request), **serializer.validated_data)
+    @extend_schema(request=ChangedTenant, responses=TenantSerializer)
+    def partial_update(self, request: Request, name: str) -> Response:
+        """Change the title, and whether files that carry code may be served; a name never changes."""
+        self.get_object()
+        tenant = services.change_tenant(actor=actor_of(request), **checked(ChangedTenant, request))
+        return Response(TenantSerializer(tenant).data)
 
 
 class MemberSerializer(ModelSerializer):
@@ -49,15 +59,19 @@ class MemberSerializer(ModelSerializer):
     class Meta:
         model = Member
         fields = ("id", "username", "role", "is_active", "created_at")
-        read_only_fields = ("created_at",)
+        read_only_fields = fields
 
 
-class NewMemberSerializer(Serializer):
+class NewMember(Given):
     username = serializers.CharField(max_length=150)
     role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
 
 
-class Members(mixins.UpdateModelMixin, mixins.DestroyModelMixin, ReadOnlyModelViewSet):
+class ChangedMember(Given):
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class Members(ReadOnlyModelViewSet):
     """The people who may act for the tenant."""
 
     scopes = {"GET": Scope.READ, "POST": Scope.ADMIN, "PATCH": Scope.ADMIN, "DELETE": Scope.ADMIN}
@@ -71,23 +85,26 @@ class Members(mixins.UpdateModelMixin, mixins.DestroyModelMixin, ReadOnlyModelVi
     def get_queryset(self) -> QuerySet[Any]:
         return Member.objects.of(actor_of(self.request).tenant).select_related("user")
 
-    @extend_schema(request=NewMemberSerializer, responses={201: MemberSerializer})
+    @extend_schema(request=NewMember, responses={201: MemberSerializer})
     def create(self, request: Request) -> Response:
-        given = NewMemberSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        name = given.validated_data["username"]
+        given = checked(NewMember, request)
+        name = given["username"]
         user = User.objects.filter(username=name, is_active=True).first()
         if user is None:
-            raise InvalidInput(f"username: nobody signs in as {name!r}; an operator makes users by command")
-        member = services.add_member(actor=actor_of(request), user=user, role=given.validated_data["role"])
+            raise InvalidInput.at("username", f"nobody signs in as {name!r}; an operator makes users by command")
+        member = services.add_member(actor=actor_of(request), user=user, role=given["role"])
         return Response(MemberSerializer(member).data, status=status.HTTP_201_CREATED)
 
-    def perform_update(self, serializer: Any) -> None:
-        role = serializer.validated_data.get("role", serializer.instance.role)
-        serializer.instance = services.change_role(actor=actor_of(self.request), member=serializer.instance, role=role)
+    @extend_schema(request=ChangedMember, responses=MemberSerializer)
+    def partial_update(self, request: Request, pk: int) -> Response:
+        member, given = self.get_object(), checked(ChangedMember, request)
+        member = services.change_role(actor=actor_of(request), member=member, role=given["role"])
+        return Response(MemberSerializer(member).data)
 
-    def perform_destroy(self, instance: Member) -> None:
-        services.remove_member(actor=actor_of(self.request), member=instance)
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: int) -> Response:
+        services.remove_member(actor=actor_of(request), member=self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class KeySerializer(ModelSerializer):
@@ -100,7 +117,7 @@ class KeySerializer(ModelSerializer):
         read_only_fields = fields
 
 
-class NewKeySerializer(Serializer):
+class NewKey(Given):
     name = serializers.CharField(max_length=100)
     scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices), min_length=1, max_length=8)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
@@ -136,11 +153,9 @@ class Keys(ReadOnlyModelViewSet):
     def get_queryset(self) -> QuerySet[Any]:
         return ApiKey.objects.of(actor_of(self.request).tenant)
 
-    @extend_schema(request=NewKeySerializer, responses={201: MadeKeySerializer})
+    @extend_schema(request=NewKey, responses={201: MadeKeySerializer})
     def create(self, request: Request) -> Response:
-        given = NewKeySerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        key, secret = services.create_key(actor=actor_of(request), **given.validated_data)
+        key, secret = services.create_key(actor=actor_of(request), **checked(NewKey, request))
         answer = Response({**KeySerializer(key).data, "key": secret}, status=status.HTTP_201_CREATED)
         answer["Cache-Control"] = "no-store"
         return answer

@@ -66,7 +66,7 @@ class Tenant(models.Model):
 
 
 class TenantQuerySet(models.QuerySet):
-    """Reads of rows that a tenant owns; `of` is the only way in."""
+    """Reads of rows that a tenant owns: by `of`, or from a row that was found by it."""
 
     def of(self, tenant: Tenant) -> Self:
         return self.filter(tenant=tenant)

@@ -55,7 +55,7 @@ def expand(scopes: Iterable[str]) -> frozenset[str]:
     unknown = sorted(given - ALL_SCOPES)
     if unknown or not given:
         wrong = f"unknown scope {unknown[0]!r}" if unknown else "a key without scopes could do nothing"
-        raise InvalidInput(f"scopes: {wrong}; expected some of {', '.join(Scope.values)}")
+        raise InvalidInput.at("scopes", f"{wrong}; expected some of {', '.join(Scope.values)}")
     if Scope.ADMIN in given:
         return ALL_SCOPES
     return frozenset(given | ({str(Scope.READ)} if Scope.WRITE in given else set()))
@@ -171,9 +171,9 @@ def create_key(
     granted = expand(scopes)
     name = name.strip()
     if not 0 < len(name) <= 100 or not name.isprintable():
-        raise InvalidInput("name: expected 1 to 100 printable characters that tell who uses the key")
+        raise InvalidInput.at("name", "expected 1 to 100 printable characters that tell who uses the key")
     if expires_at is not None and expires_at <= timezone.now():
-        raise InvalidInput(f"expires_at: {expires_at.isoformat()} is past")
+        raise InvalidInput.at("expires_at", f"{expires_at.isoformat()} is past")
     secret = secrets.new_secret()
     try:
         with transaction.atomic():
@@ -245,7 +245,7 @@ def system_actor(tenant: Tenant, name: str) -> Actor:
 
 def _role(text: str) -> Role:
     if text not in Role.values:
-        raise InvalidInput(f"role: {text!r} is none; expected one of {', '.join(Role.values)}")
+        raise InvalidInput.at("role", f"{text!r} is none; expected one of {', '.join(Role.values)}")
     return Role(text)
 
 

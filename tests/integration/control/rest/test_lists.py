@@ -1,10 +1,16 @@
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
-from rest_framework.test import APIClient
+from django.contrib.auth.models import User
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.test import APIClient, APIRequestFactory
 
+from modelyard.control.rest.ordering import Ordering
 from modelyard.control.tenancy import services
-from modelyard.control.tenancy.models import Tenant
+from modelyard.control.tenancy.api import Members
+from modelyard.control.tenancy.models import Member, Tenant
 from modelyard.control.tenancy.services import Actor
 
 pytestmark = pytest.mark.django_db
@@ -45,3 +51,27 @@ def test_order(client: APIClient) -> None:
     assert refused.status_code == 400
     assert "did you mean 'number'?" in refused.json()["error"]["message"]
     assert client.get("/api/v1/audit/?ordering=tenant__mac_key").status_code == 400
+
+
+def test_what_has_no_value_comes_last_both_ways(client: APIClient, admin: Actor) -> None:
+    services.create_key(actor=admin, name="early", scopes=["read"], expires_at=timezone.now() + timedelta(days=1))
+    services.create_key(actor=admin, name="late", scopes=["read"], expires_at=timezone.now() + timedelta(days=2))
+    up = [row["name"] for row in client.get("/api/v1/keys/?ordering=expires_at").json()["results"]]
+    down = [row["name"] for row in client.get("/api/v1/keys/?ordering=-expires_at").json()["results"]]
+    assert (up, down) == (["early", "late", "test-1"], ["late", "early", "test-1"])
+
+
+def test_rows_that_are_equal_keep_one_order_over_all_pages(client: APIClient, admin: Actor) -> None:
+    for number in range(9):
+        services.add_member(actor=admin, user=User.objects.create_user(f"user{number}"), role="viewer")
+    seen: list[int] = []
+    for page in (1, 2, 3):
+        answer = client.get(f"/api/v1/members/?ordering=-role&page_size=3&page={page}").json()
+        seen += [row["id"] for row in answer["results"]]
+    assert seen == sorted(seen)
+    view = Members()
+    view.format_kwarg = None
+    for query in ("", "?ordering=role"):
+        asked = Request(APIRequestFactory().get(f"/{query}"))
+        ordered = Ordering().filter_queryset(asked, Member.objects.all(), view).query.order_by
+        assert ordered[-1] == "pk"
