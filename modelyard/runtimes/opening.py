@@ -55,10 +55,10 @@ def open_estimator(
 ) -> dict[str, Any]:
     """Open `files` ([client's name, path, format] each), leave `GRAPH`, `JOINED`, `ROWS` and `EXPECTED` in `scratch`
     where there is something to leave, and return what is known, as JSON values."""
+    table = None if sample is None else read_sample(sample[0], Path(sample[1]))  # first: it is refused soonest
+    given = None if signature is None else msgspec.convert(signature, Signature)
     parts = [(name, load_estimator(Path(path), Format(kind), name)) for name, path, kind in files]
     estimator = join(parts)
-    table = None if sample is None else read_sample(sample[0], Path(sample[1]))
-    given = None if signature is None else msgspec.convert(signature, Signature)
     batch, found = describe_io(estimator, table, given)
     batch, answer = _answered(SklearnRuntime(estimator, found), batch)
     folder = Path(scratch)

@@ -41,9 +41,6 @@ def _kind(part: Any) -> str:
 
 
 def _check_estimator(filename: str, part: Any) -> None:
-    from sklearn.exceptions import NotFittedError
-    from sklearn.utils.validation import check_is_fitted
-
     if isinstance(part, type):
         raise ModelRefused(
             f"`{filename}` holds the class {part.__name__}: expected a fitted estimator, an object of it"
@@ -51,11 +48,14 @@ def _check_estimator(filename: str, part: Any) -> None:
     if not (hasattr(part, "fit") and (hasattr(part, "predict") or hasattr(part, "transform"))):
         hint = "; save the estimator itself, not the container" if isinstance(part, dict | list | tuple) else ""
         raise ModelRefused(f"`{filename}` holds a {_kind(part)}: expected a fitted scikit-learn estimator{hint}")
+    from sklearn.exceptions import NotFittedError  # seconds of imports, which most refusals above need not wait for
+    from sklearn.utils.validation import check_is_fitted
+
     try:
         check_is_fitted(part)
     except NotFittedError:
         raise ModelRefused(f"`{filename}` holds a {_kind(part)} that is not fitted: call `fit`, then save it") from None
-    except TypeError:
+    except (TypeError, AttributeError):
         pass  # an estimator of another library, which scikit-learn cannot judge
 
 
