@@ -21,6 +21,10 @@ log = structlog.get_logger(__name__)
 
 BEATS_PER_LEASE = 6
 
+_stopped = threading.Event()
+_running: dict[UUID, Job] = {}
+"""The jobs of this process. Single operations on it are safe from any thread."""
+
 
 def worker_name() -> str:
     """Return who works: host, process and thread."""
@@ -28,10 +32,12 @@ def worker_name() -> str:
 
 
 def perform(job_id: UUID | str) -> None:
-    """Do the job if it is still to be done. Raises nothing: how it ended is in its row.
+    """Do the job if it is still to be done, and this worker still works. Raises nothing: how it ended is in its row.
 
     When the database stays away, nothing is written, and the lease runs out: the sweeper brings the job back.
     """
+    if _stopped.is_set():
+        return
     close_old_connections()
     try:
         job = services.claim(job_id, worker_name())
@@ -46,8 +52,25 @@ def perform(job_id: UUID | str) -> None:
         close_old_connections()
 
 
+def give_back() -> int:
+    """Queue again what this process still runs, since it stops, and take nothing more; return how many jobs it was.
+
+    What its threads go on to do is shut out, as that of any worker that lost its job.
+    """
+    _stopped.set()
+    given = list(_running.values())
+    try:
+        for job in given:
+            services.release(job)
+            log.info("job_given_back", job=str(job.pk), kind=job.kind)
+    finally:
+        connection.close()
+    return len(given)
+
+
 def _run(job: Job) -> None:
     log.info("job_started", kind=job.kind, token=job.token)
+    _running[job.pk] = job
     try:
         with _kept_alive(job) as lost:
 
@@ -73,6 +96,8 @@ def _run(job: Job) -> None:
         services.fail(job, error)
     else:
         log.info("job_succeeded", kind=job.kind)
+    finally:
+        _running.pop(job.pk, None)
 
 
 @contextmanager

@@ -75,6 +75,10 @@ def be_process(role: str) -> None:
         from modelyard.config.celery import run_worker
 
         run_worker(2)
+    elif role == "impatient worker":
+        from modelyard.config.celery import run_worker
+
+        run_worker(2, patience_seconds=0.1)
     elif role == "tend":
         from modelyard.config.tend import run
 

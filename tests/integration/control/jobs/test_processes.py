@@ -113,6 +113,24 @@ def test_a_worker_stops_when_told(tenant: Tenant, processes: Processes, until: U
     assert worker.returncode == 0
 
 
+def test_a_worker_that_stops_gives_back_what_it_cannot_end(
+    tenant: Tenant, processes: Processes, until: Until, tmp_path: Path
+) -> None:
+    started = tmp_path / "started"
+    job = submit(tenant, "slow", started=str(started))
+    processes.start("tend")
+    stopping = processes.start("impatient worker")
+    until(started.exists)
+    stopping.send_signal(signal.SIGTERM)
+    until(lambda: state(job) == State.QUEUED)
+    processes.start("worker")
+    until(lambda: state(job) == State.SUCCEEDED)
+    job.refresh_from_db()
+    assert (job.losses, job.attempts, effects(job)) == (0, 0, 1)
+    assert job.outcome["token"] == 2
+    assert stopping.wait(60) == 0
+
+
 def test_a_job_goes_through_rabbitmq(tenant: Tenant, processes: Processes, until: Until, rabbitmq: str) -> None:
     processes.environment["MODELYARD_BROKER_URL"] = rabbitmq
     jobs = [submit(tenant, "sum") for _ in range(5)]
