@@ -98,6 +98,12 @@ def told_by_bytes(head: bytes) -> str:
     return "unknown"
 
 
+_RENAME = {
+    "onnx": "; if it is an ONNX model, name it .onnx",
+    "pickle": "; if it is a scikit-learn estimator, name it .pkl",
+}
+
+
 def tell(filename: str, path: Path) -> Format:
     """Return the file's format, from its first bytes and its name: they must agree.
 
@@ -123,7 +129,7 @@ def tell(filename: str, path: Path) -> Format:
     shown = (
         f"{seen}-compressed data" if compressed else {"unknown": "no model format that is known here"}.get(seen, seen)
     )
-    hint = "; if joblib wrote it, name it .joblib" if wanted is Format.PICKLE and compressed else ""
+    hint = "; if joblib wrote it, name it .joblib" if wanted is Format.PICKLE and compressed else _RENAME.get(seen, "")
     raise ModelRefused(
         f"`{filename}`: the name says {wanted.value}, the bytes are {shown}{hint}", declared=wanted.value, found=seen
     )

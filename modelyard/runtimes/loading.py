@@ -7,6 +7,7 @@ import importlib.metadata
 import io
 import lzma
 import os
+import re
 import sys
 import sysconfig
 import warnings
@@ -48,6 +49,7 @@ _CHANGES = (
 )
 _RELEASE_SEARCH_BYTES = 64 << 20
 _NAMES_SEARCH_BYTES = 16 << 20
+_ABSENT_NAME = re.compile(r"Can't get attribute '([^']{1,200})' on <module '([^']{1,200})'")
 _FRAMEWORKS = ("sklearn", "numpy", "scipy", "pandas")
 
 
@@ -208,19 +210,28 @@ def _refusal(error: BaseException, path: Path, filename: str) -> ModelRefused:
             f"`{filename}` tried to do what a model's file may not "
             "(start a program, open a network connection, reach other files)"
         )
-    if isinstance(error, ModuleNotFoundError) and error.name:
+    lacking = error.name if isinstance(error, ModuleNotFoundError) else None
+    if lacking and lacking.partition(".")[0] not in _FRAMEWORKS:
         return ModelRefused(
-            f"`{filename}` needs the Python module `{error.name}`, which is not installed here; "
+            f"`{filename}` needs the Python module `{lacking}`, which is not installed here; "
             "save the model without it, or have the operator install it",
-            module=error.name,
+            module=lacking,
         )
     said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
     release = written_by(path)
     if release and release != here():
         return ModelRefused(_releases(filename, release) + f" ({said})", written_by=release, installed=here())
-    if isinstance(error, AttributeError | ImportError):
+    if lacking:
         return ModelRefused(
-            f"`{filename}` names something that is not here ({said}); functions and classes of a notebook or script "
+            f"`{filename}` needs the Python module `{lacking}`, which the installed releases "
+            f"(scikit-learn {here()}) do not have; fit and save the model again with them, or convert it to ONNX",
+            module=lacking,
+        )
+    if isinstance(error, AttributeError | ImportError):
+        named = _ABSENT_NAME.search(str(error))
+        what = f"`{named[1]}` of the module `{named[2]}`, which is" if named else f"something ({said}) that is"
+        return ModelRefused(
+            f"`{filename}` names {what} not here; functions and classes of a notebook or script "
             "do not travel in a pickle: put them into an installed package, or save the model without them"
         )
     if isinstance(error, ImportError | ValueError) and "lz4" in str(error).lower():

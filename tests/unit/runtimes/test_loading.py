@@ -75,20 +75,36 @@ def test_a_missing_module_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_class_of_a_notebook_is_named(tmp_path: Path) -> None:
     said = refusal(tmp_path, b"\x80\x04\x8c\x08__main__\x8c\x09OwnScaler\x93.")
-    assert "OwnScaler" in said
+    assert "names `OwnScaler` of the module `__main__`, which is not here" in said
     assert "notebook or script do not travel in a pickle" in said
+    assert ".py" not in said, "where this program lies is nobody's business"
+
+
+def other_release(release: str) -> bytes:
+    """Return the model as another release would have written it."""
+    old, new = (b"\x8c" + bytes([len(text)]) + text.encode() for text in (sklearn.__version__, release))
+    whole = pickle.dumps(MODEL, protocol=4)
+    frame = whole.index(b"\x95")  # its length, 8 bytes, counts what follows
+    body = whole[frame + 9 :].replace(old, new)
+    return whole[: frame + 1] + len(body).to_bytes(8, "little") + body
 
 
 @pytest.mark.parametrize("release", ["0.24.2", "1.3.2", "9.9.9"])
 def test_another_release_is_named_with_what_helps(release: str, tmp_path: Path) -> None:
-    own = sklearn.__version__
-    old, new = (b"\x8c" + bytes([len(text)]) + text.encode() for text in (own, release))
-    whole = pickle.dumps(MODEL, protocol=4)
-    frame = whole.index(b"\x95")  # its length, 8 bytes, counts what follows
-    body = whole[frame + 9 :].replace(old, new)
-    said = refusal(tmp_path, whole[: frame + 1] + len(body).to_bytes(8, "little") + body)
-    assert f"written by scikit-learn {release}, and {own} is installed here" in said
+    said = refusal(tmp_path, other_release(release))
+    assert f"written by scikit-learn {release}, and {sklearn.__version__} is installed here" in said
     assert f"convert it to ONNX with scikit-learn {release}" in said
+
+
+def test_another_release_whose_modules_are_gone(tmp_path: Path) -> None:
+    data = other_release("0.21.3").replace(b"._perceptron", b".old_perctrn")
+    assert "written by scikit-learn 0.21.3" in refusal(tmp_path, data)
+
+
+def test_a_module_of_no_release_that_is_here(tmp_path: Path) -> None:
+    said = refusal(tmp_path, b"\x80\x04\x8c\x12sklearn.perceptron\x8c\x01P\x93.")
+    assert "needs the Python module `sklearn.perceptron`, which the installed releases" in said
+    assert "convert it to ONNX" in said
 
 
 @pytest.mark.parametrize("cut", [2, 30, 200])
