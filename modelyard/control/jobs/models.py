@@ -1,12 +1,14 @@
 """The job: a unit of background work. Its row is the truth; a queue message only says that there is work."""
 
 import uuid
+from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from modelyard.control.tenancy.models import TenantOwned
+from modelyard.control.tenancy.models import Tenant, TenantOwned, TenantQuerySet
 
 
 class State(models.TextChoices):
@@ -15,6 +17,29 @@ class State(models.TextChoices):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class JobQuerySet(TenantQuerySet):
+    """Reads of jobs."""
+
+    def next_up(self) -> uuid.UUID | None:
+        """Return which queued job is next: the oldest of the tenant that has had least.
+
+        That is the tenant with the fewest running jobs, and among equals the one that has waited longest for a start.
+        """
+        of_tenant = self.filter(tenant=OuterRef("pk")).order_by()
+        running = of_tenant.filter(state=State.RUNNING).values("tenant").annotate(n=Count("pk")).values("n")
+        started = of_tenant.filter(started_at__isnull=False).order_by("-started_at").values("started_at")[:1]
+        queued = self.filter(state=State.QUEUED)
+        tenant = (
+            Tenant.objects.filter(pk__in=queued.order_by().values("tenant"))
+            .annotate(n_running=Coalesce(Subquery(running), 0), last_start=Subquery(started))
+            .order_by("n_running", F("last_start").asc(nulls_first=True), "pk")
+            .first()
+        )
+        if tenant is None:
+            return None
+        return queued.filter(tenant=tenant).order_by("created_at", "pk").values_list("pk", flat=True).first()
 
 
 class Job(TenantOwned):
@@ -44,10 +69,13 @@ class Job(TenantOwned):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
+    objects: ClassVar = JobQuerySet.as_manager()
+
     class Meta:
         ordering = ["-created_at"]
         indexes = [
             models.Index(fields=["tenant", "-created_at"], name="job_newest"),
+            models.Index(fields=["tenant", "-started_at"], name="job_last_start"),
             models.Index(fields=["created_at"], condition=Q(state="queued"), name="job_queued"),
             models.Index(fields=["lease_expires_at"], condition=Q(state="running"), name="job_leases"),
         ]

@@ -31,25 +31,42 @@ def worker_name() -> str:
     return f"{socket.gethostname()[:60]}:{os.getpid()}:{threading.get_native_id()}"
 
 
-def perform(job_id: UUID | str) -> None:
+def perform_next() -> None:
+    """Do one queued job: that of the tenant that has had least. Raises nothing."""
+    try:
+        while (job_id := Job.objects.next_up()) is not None:
+            if perform(job_id):
+                return
+    except DatabaseError as error:
+        # The message is spent: the sweeper sends another.
+        log.warning("next_job_not_found", exc_info=error)
+        connection.close()
+
+
+def perform(job_id: UUID | str) -> bool:
     """Do the job if it is still to be done, and this worker still works. Raises nothing: how it ended is in its row.
+
+    Returns:
+        False when somebody else has taken the job.
 
     When the database stays away, nothing is written, and the lease runs out: the sweeper brings the job back.
     """
     if _stopped.is_set():
-        return
+        return True
     close_old_connections()
     try:
         job = services.claim(job_id, worker_name())
-        if job is not None:
-            with structlog.contextvars.bound_contextvars(job=str(job.pk), tenant=job.tenant.name):
-                _run(job)
+        if job is None:
+            return False
+        with structlog.contextvars.bound_contextvars(job=str(job.pk), tenant=job.tenant.name):
+            _run(job)
     except LeaseLost:
         log.warning("job_lease_lost", job=str(job_id))
     except Exception as error:
         log.error("job_not_written", job=str(job_id), exc_info=error)
     finally:
         close_old_connections()
+    return True
 
 
 def give_back() -> int:

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from modelyard.control.jobs import services, sweeper
 from modelyard.control.jobs.models import Job, Outbox, State
 from modelyard.control.jobs.services import LeaseLost
+from modelyard.control.jobs.tasks import work
 from modelyard.control.jobs.work import perform
 from modelyard.control.tenancy.models import AuditEntry, Tenant
 from modelyard.core.errors import Misconfigured, ModelRefused, Unavailable
@@ -266,3 +267,38 @@ def test_a_job_given_back_counts_against_nobody(job: Job) -> None:
     job.refresh_from_db()
     assert (job.state, job.attempts, job.losses) == (State.QUEUED, 0, 0)
     assert Outbox.objects.filter(job=job).count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_tenant_that_has_had_least_is_next(tenant: Tenant, stranger: Tenant, kind: Kind) -> None:
+    kind("sum", Summing())
+    for owner in (tenant, tenant, tenant, stranger, stranger):
+        services.submit(tenant=owner, kind="sum", payload={"numbers": []}, created_by="x")
+    order = []
+    while (pk := Job.objects.next_up()) is not None:
+        order.append(claimed(Job.objects.get(pk=pk)))
+        if len(order) == 2:
+            services.finish(order[1], {})
+    names = [made.tenant.name for made in order]
+    assert sorted(names[:2]) == ["stranger", "yard"]
+    assert names[2] == names[1]  # the other one's job runs still
+    assert [made.created_at for made in order if made.tenant == tenant] == sorted(
+        made.created_at for made in order if made.tenant == tenant
+    )
+    assert len(order) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_as_many_messages_as_jobs_do_them_all_in_turns(tenant: Tenant, stranger: Tenant, kind: Kind) -> None:
+    kind("sum", Summing())
+    jobs = [
+        services.submit(tenant=owner, kind="sum", payload={"numbers": [1]}, created_by="x")
+        for owner in (tenant, tenant, tenant, stranger)
+    ]
+    for job in jobs:
+        work(str(job.pk))
+    work(str(jobs[0].pk))  # a message too many
+    assert set(Job.objects.values_list("state", flat=True)) == {State.SUCCEEDED}
+    starts = Job.objects.order_by("started_at").values_list("tenant__name", flat=True)
+    assert list(starts).index("stranger") <= 1
+    assert [effects(job) for job in jobs] == [1, 1, 1, 1]
