@@ -119,11 +119,11 @@ def children() -> list[int]:
 
 @pytest.fixture(autouse=True)
 def _nothing_left() -> Iterator[None]:
-    """No test of the sandbox leaves a process or a descriptor."""
+    """No test of the sandbox leaves a process or a descriptor more than there were."""
     from modelyard.sandbox.process import _spawner
 
     _spawner().submit(int).result()
-    before = descriptors()
+    before = descriptors(), len(children())
     yield
-    assert children() == []
-    assert descriptors() <= before
+    assert len(children()) <= before[1]
+    assert descriptors() <= before[0]

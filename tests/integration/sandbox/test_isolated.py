@@ -40,9 +40,13 @@ def path(tmp_path: Path) -> Path:
     return stored
 
 
-@pytest.fixture
-def runtime(path: Path) -> Iterator[IsolatedRuntime]:
-    loaded = IsolatedRuntime.load(path, SIGNATURE, runtime="sklearn", limits=Limits(seconds=60))
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IsolatedRuntime]:
+    """One for all tests: it starts its child again where a test has killed it, though the stored file is gone."""
+    stored = tmp_path_factory.mktemp("isolated") / "model"
+    stored.write_bytes(pickle.dumps(MODEL))
+    loaded = IsolatedRuntime.load(stored, SIGNATURE, runtime="sklearn", limits=Limits(seconds=60))
+    stored.unlink()
     yield loaded
     loaded.unload()
 
@@ -76,9 +80,7 @@ def test_death_while_idle_costs_no_request(runtime: IsolatedRuntime) -> None:
     assert runtime.predict(Batch(1, matrix=X[:1]))["prediction"].shape == (1,)
 
 
-def test_death_in_flight_is_unavailable_then_ready_again(runtime: IsolatedRuntime, path: Path) -> None:
-    """The stored file may be gone by then."""
-    path.unlink()
+def test_death_in_flight_is_unavailable_then_ready_again(runtime: IsolatedRuntime) -> None:
     pid = runtime.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
@@ -124,7 +126,7 @@ def _load(tmp_path: Path, body: str, limits: Limits) -> IsolatedRuntime:
 
 GARBAGE = """
 import os
-for n in range(3, 16):
+for n in range(3, 256):
     try:
         os.write(n, b"\\xff" * 64)
     except OSError:
