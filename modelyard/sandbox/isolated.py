@@ -22,7 +22,7 @@ from modelyard.sandbox.process import SandboxProcess, deadline_after
 
 _SERVE = "modelyard.sandbox.isolated_child:serve"
 _PRELOAD = {
-    "sklearn": ("numpy", "msgspec", "joblib", "sklearn.pipeline", "sklearn.linear_model"),
+    "sklearn": ("numpy", "msgspec", "sklearn.pipeline"),  # the rest as the file names it
     "onnx": ("numpy", "msgspec", "onnxruntime"),
 }
 _START_SECONDS = 120.0
