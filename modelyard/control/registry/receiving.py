@@ -1,8 +1,8 @@
 """Files of a multipart body go straight into the store while they are read: no copy of each on the web server's disk.
 
 Django pushes chunks to its upload handlers, and a store pulls them, so each file has a thread that puts what the
-handler gives it. The handler runs after the caller was authenticated, since a view reads the body late. (Under ASGI Django itself has
-put the whole body into a temporary file of its own before the view begins.)
+handler gives it. The handler runs after the caller was authenticated, since a view reads the body late. (Under ASGI
+Django itself has put the whole body into a temporary file of its own before the view begins.)
 """
 
 import queue
