@@ -11,8 +11,9 @@ A view says which scope each method needs, and is closed where it says nothing::
 """
 
 from modelyard.control.rest.authentication import actor_of
+from modelyard.control.rest.given import Given, checked
 from modelyard.control.rest.pagination import Pages
 from modelyard.control.rest.permissions import Anonymous, HasScope
 from modelyard.control.rest.streaming import ChunksResponse
 
-__all__ = ["Anonymous", "ChunksResponse", "HasScope", "Pages", "actor_of"]
+__all__ = ["Anonymous", "ChunksResponse", "Given", "HasScope", "Pages", "actor_of", "checked"]

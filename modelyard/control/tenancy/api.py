@@ -13,8 +13,7 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.serializers import ModelSerializer
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
-from modelyard.control.rest import actor_of
-from modelyard.control.rest.given import Given, checked
+from modelyard.control.rest import Given, actor_of, checked
 from modelyard.control.tenancy import services
 from modelyard.control.tenancy.models import ApiKey, AuditEntry, Member, Role, Scope, Tenant
 from modelyard.core.errors import InvalidInput
