@@ -36,7 +36,8 @@ def test_a_manifest_is_its_known_fields() -> None:
     ("value", "said"),
     [
         ("x", "text"), ({"paramters": {}}, "did you mean `parameters`"), ({"zzz": 1}, "expected some of"),
-        ({"seed": 1.5}, "int"), ({"seed": 2**64}, "64 bits"), ({"seed": -(2**63) - 1}, "64 bits"), ({"parameters": {"a": float("nan")}}, "finite"),
+        ({"seed": 1.5}, "int"), ({"seed": 2**64}, "64 bits"), ({"seed": -(2**63) - 1}, "64 bits"),
+        ({"parameters": {"a": float("nan")}}, "finite"),
         ({"parameters": {"a": {1, 2}}}, "expected JSON"), ({"parameters": {"a\x00": 1}}, "cannot be kept"),
         ({"packages": {"a": "\udfff"}}, "packages.a"),
     ],
