@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import time
 from collections.abc import Sequence
@@ -15,7 +16,11 @@ from modelyard.sandbox.process import SandboxProcess, deadline_after, ended_badl
 _TICK_SECONDS = 0.02
 _SCRATCH_TICK_SECONDS = 0.1
 _MESSAGE_CHARACTERS = 2000
+_LOOKED_AT_CHARACTERS = 4 * _MESSAGE_CHARACTERS
 _MAX_DEPTH = 32
+_QUOTED_PATH = re.compile(r"""(?<=['"`])/[^'"`]{1,4096}""")
+_PATH = re.compile(r"""(?<![\w/:])/[^\s'"`<>:;,()\[\]{}|]+|(?<=:)/(?!/)[^\s'"`<>:;,()\[\]{}|]+""")
+"""An absolute path; a quoted one may hold blanks. An address (`https://host/a`) is none."""
 
 _ERRORS: dict[str, type[ModelyardError]] = {
     error.code: error for error in (ModelRefused, InvalidInput, TooLarge, UnsupportedFormat)
@@ -109,9 +114,16 @@ def _error(said: dict[str, Any]) -> ModelyardError:
 
 
 def _plain(text: object) -> str:
-    """Return the text without control characters and bounded, for it is a stranger's."""
-    shown = "".join(character if character.isprintable() else " " for character in str(text))
-    return shown[:_MESSAGE_CHARACTERS]
+    """Return the text bounded, without control characters and without folders: it is a stranger's, and shown."""
+    cut = str(text)[:_LOOKED_AT_CHARACTERS]
+    shown = "".join(character if character.isprintable() else " " for character in cut)
+    return _PATH.sub(_last_part, _QUOTED_PATH.sub(_last_part, shown))[:_MESSAGE_CHARACTERS]
+
+
+def _last_part(path: "re.Match[str]") -> str:
+    """Return a path's last part: where this program and its files lie is nobody's business."""
+    parts = [part for part in path[0].split("/") if part]
+    return parts[-1] if len(parts) > 1 else path[0]
 
 
 def bounded(value: Any, depth: int = _MAX_DEPTH) -> None:
