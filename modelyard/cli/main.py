@@ -10,7 +10,10 @@ import typer
 import modelyard
 from modelyard.cli import doctor, home, keys, login, members, models, predictions, processes, tenants, up, versions
 from modelyard.cli.output import print_error
-from modelyard.core.errors import ModelyardError
+from modelyard.core.errors import InvalidInput, ModelyardError
+
+TRACEBACK = "YARD_TRACEBACK"
+"""Environment variable that shows where an unexpected error came from; no setting of a server."""
 
 app = typer.Typer(
     name="modelyard",
@@ -67,13 +70,25 @@ def main() -> None:
     try:
         app()
     except ModelyardError as error:
-        print_error(error, as_json="--json" in sys.argv)
-        sys.exit(1)
+        _fail(error)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        _fail(InvalidInput(f"the system refused: {error.strerror or error}{place}; mend that, then try again"))
+    except Exception as error:  # a person is never shown a traceback that was not asked for
+        if os.environ.get(TRACEBACK):
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        _fail(ModelyardError(f"this is a bug in Modelyard: {what}; run it with {TRACEBACK}=1 to see where"))
+
+
+def _fail(error: ModelyardError) -> None:
+    print_error(error, as_json="--json" in sys.argv)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

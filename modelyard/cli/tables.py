@@ -1,6 +1,7 @@
 """What a person hands to the command in files and options: rows, metrics, JSON."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ def read_rows(path: Path) -> Any:
         return parse_rows(_text(path), str(path))
     if not path.is_file():
         raise InvalidInput(f"there is no file {path}: expected {FORMATS}")
+    if not os.access(path, os.R_OK):
+        raise InvalidInput(f"you may not read the file {path}: chmod u+r, or ask its owner")
     if suffix not in (".csv", ".parquet"):
         raise InvalidInput(f"{path} is of no format that is read here: expected {FORMATS}")
     import pyarrow as pa

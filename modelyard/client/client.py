@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from modelyard.client import manifest as manifests
+from modelyard.client.downloading import fetch
 from modelyard.client.pushing import API, Progress, form, job_progress, send, silent
 from modelyard.client.records import Alias, Answer, Deployment, Key, Model, Version
 from modelyard.client.rows import body_of, plain
@@ -102,9 +103,9 @@ class Client:
         Args:
             models: files (several are joined into one pipeline, in this order), or a fitted estimator, which is
                 pickled with protocol 4.
-            sample: rows that the model can predict: a DataFrame, an array `(n_rows, n_columns)`, a CSV or Parquet
-                file. It gives names, types and ranges of the columns, and the rows on which what is served is
-                compared with what was fitted.
+            sample: rows that the model can predict: a DataFrame, an array `(n_rows, n_columns)`, or a file (.csv,
+                .parquet, .json or .npy). It gives names, types and ranges of the columns, and the rows on which what
+                is served is compared with what was fitted.
             metrics: name to number, as `{"accuracy": 0.97}`.
             parent: the version that this one was made from.
             manifest: facts that win over those captured from this process.
@@ -184,26 +185,11 @@ class Client:
 
         Raises:
             Conflict: when that file is there already.
+            InvalidInput: when nothing can be written there.
         """
         name, number = self._numbered(model, number)
-        target = Path(to).expanduser()
-        folder = target if target.is_dir() else target.parent
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".modelyard-", delete=False) as file:
-            try:
-                path = f"{API}/models/{name}/versions/{number}/artifact"
-                given = self._control.download(
-                    path,
-                    file.write,
-                    lambda done, total: progress("download", done / (total or done or 1), f"{done:,} bytes"),
-                )
-                final = target / (given or f"{name}-{number}") if target.is_dir() else target
-                if final.exists():
-                    raise Conflict(f"{final} is there already: remove it, or name another file")
-                Path(file.name).replace(final)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-        return final
+        path = f"{API}/models/{name}/versions/{number}/artifact"
+        return fetch(self._control, path, Path(to), default=f"{name}-{number}", progress=progress)
 
     # Models
 
@@ -276,18 +262,22 @@ class Client:
     def _deploy(self, model: str, verb: str, json: dict[str, Any], wait: bool) -> Deployment:
         path = f"{API}/models/{check_name(model, 'a model')}/{verb}"
         deployment = _record(self._control.send("POST", path, json=json).content, Deployment)
-        end = time.monotonic() + SERVED_SECONDS
-        while wait and time.monotonic() < end and not self._is_served(deployment):
-            time.sleep(POLL_SECONDS / 4)
+        if wait:
+            self._await_served(deployment.model, deployment.champion)
         return deployment
 
-    def _is_served(self, deployment: Deployment) -> bool:
-        """Tell whether the data plane knows of the plan, or will not tell us."""
+    def _await_served(self, reference: str, number: int | None) -> None:
+        """Return when the data plane answers `reference` by the version `number` (None: by none), or will not tell."""
+        end = time.monotonic() + SERVED_SECONDS
+        while time.monotonic() < end and not self._is_served(reference, number):
+            time.sleep(POLL_SECONDS / 4)
+
+    def _is_served(self, reference: str, number: int | None) -> bool:
         try:
-            document = self._data.get(f"/predict/{deployment.model}")
-            return bool(document["info"]["version"] == str(deployment.champion))
+            document = self._data.get(f"/predict/{reference}")
+            return bool(document["info"]["version"] == str(number))
         except (Conflict, NotFound):
-            return deployment.champion is None
+            return number is None
         except (Unauthenticated, Unavailable):
             return False  # a key may be younger than what the data plane knows
         except (ModelyardError, KeyError, TypeError, ValueError):
@@ -297,17 +287,19 @@ class Client:
         """Return a model's aliases, by name."""
         return list(self._list(f"{API}/models/{check_name(model, 'a model')}/aliases/", Alias, {}))
 
-    def set_alias(self, model: str, name: str, version: Version | int) -> Alias:
-        """Let `model@name` mean `version` from now on."""
-        path = f"{API}/models/{check_name(model, 'a model')}/aliases/{check_name(name, 'an alias')}/"
+    def set_alias(self, model: str, name: str, version: Version | int, *, wait: bool = True) -> Alias:
+        """Let `model@name` mean `version` from now on; `wait` as in `promote`."""
         number = version.number if isinstance(version, Version) else version
-        return _record(self._control.send("PUT", path, json={"version": number}).content, Alias)
+        alias = _record(self._control.send("PUT", _alias_path(model, name), json={"version": number}).content, Alias)
+        if wait:
+            self._await_served(f"{model}@{name}", alias.version)
+        return alias
 
-    def delete_alias(self, model: str, name: str) -> None:
-        """Forget an alias; the version stays."""
-        self._control.send(
-            "DELETE", f"{API}/models/{check_name(model, 'a model')}/aliases/{check_name(name, 'an alias')}/"
-        )
+    def delete_alias(self, model: str, name: str, *, wait: bool = True) -> None:
+        """Forget an alias; the version stays. `wait` as in `promote`."""
+        self._control.send("DELETE", _alias_path(model, name))
+        if wait:
+            self._await_served(f"{model}@{name}", None)
 
     # Predictions
 
@@ -388,6 +380,10 @@ class Client:
     def _list(self, path: str, kind: type[Record], filters: Mapping[str, str]) -> Iterator[Record]:
         for item in self._control.pages(path, filters):
             yield msgspec.convert(item, kind, strict=False)
+
+
+def _alias_path(model: str, name: str) -> str:
+    return f"{API}/models/{check_name(model, 'a model')}/aliases/{check_name(name, 'an alias')}/"
 
 
 def _record(body: bytes, kind: type[Record]) -> Record:

@@ -1,6 +1,7 @@
 """What a caller pushes, as files to send."""
 
 import io
+import os
 import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,6 +30,11 @@ def model_files(models: Sequence[Any], scratch: Path) -> list[Path]:
 def _model_file(model: Any, folder: Path) -> Path:
     if isinstance(model, (str, Path)):
         return existing(Path(model))
+    if isinstance(model, type) or not any(callable(getattr(model, verb, None)) for verb in ("predict", "transform")):
+        raise InvalidInput(
+            f"a value of type {type(model).__name__} was given: expected files, or fitted estimators, which have "
+            "`predict` or `transform`"
+        )
     folder.mkdir()
     path = folder / f"{type(model).__name__.lower()}.pkl"
     try:
@@ -50,6 +56,8 @@ def existing(path: Path) -> Path:
         raise InvalidInput(f"{path} is a folder: expected a model's file, or several")
     if not path.is_file():
         raise InvalidInput(f"there is no file {path}")
+    if not os.access(path, os.R_OK):
+        raise InvalidInput(f"you may not read the file {path}: chmod u+r, or ask its owner")
     return path
 
 
@@ -66,7 +74,7 @@ def sample_file(sample: Any, scratch: Path) -> Path:
     if not hasattr(sample, "shape") or len(sample.shape) != 2:
         raise InvalidInput(
             f"a sample of type {type(sample).__name__} was given: "
-            "expected a DataFrame, a two-dimensional array, or a CSV or Parquet file"
+            "expected a DataFrame, a two-dimensional array, or a file of .csv, .parquet, .json or .npy"
         )
     rows = _spread(sample.shape[0])
     if hasattr(sample, "iloc"):

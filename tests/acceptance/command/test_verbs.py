@@ -177,6 +177,7 @@ def test_deleting_asks_first(run: Run, pushed: str) -> None:
         (["delete", "never-pushed", "--yes"], "no model by this name"),
         (["delete", "never-pushed@x", "--yes"], "names an alias"),
         (["download", "never-pushed:1"], "no model by this name"),
+        (["download", "never-pushed:1", "--to", "/nonexist/x"], "there is no folder /nonexist"),
         (["predict", "never-pushed", "--rows", "[{}]"], "never-pushed"),
         (["predict", "x"], "either in a file or in --rows"),
         (["predict", "x", "--rows", "{"], "is no JSON"),

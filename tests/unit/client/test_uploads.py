@@ -35,8 +35,25 @@ def test_two_of_a_kind_do_not_overwrite_each_other(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_pickled_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="function cannot be pickled"):
-        model_files([lambda rows: rows], tmp_path)
+    perceptron = Perceptron()
+    perceptron.callback = lambda rows: rows
+    with pytest.raises(InvalidInput, match="Perceptron cannot be pickled"):
+        model_files([perceptron], tmp_path)
+
+
+@pytest.mark.parametrize("given", [123, {"predict": 1}, lambda rows: rows, Perceptron, None])
+def test_what_does_not_predict_is_refused(tmp_path: Path, given: object) -> None:
+    with pytest.raises(InvalidInput, match="expected files, or fitted estimators"):
+        model_files([given], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_closed_to_this_user_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "model.pkl"
+    path.touch()
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # the tests may run as root, who may read all
+    with pytest.raises(InvalidInput, match="you may not read"):
+        model_files([path], tmp_path)
 
 
 @pytest.mark.parametrize(("name", "expected"), [("nothing.pkl", "there is no file"), ("", "is a folder")])
