@@ -125,7 +125,7 @@ def _text(value: Value, kind: str) -> str:
 def _hint(column: Column) -> str:
     parts = [str(column.type)]
     if column.minimum is not None and column.maximum is not None:
-        parts.append(f"seen {column.minimum:.6g} to {column.maximum:.6g}")
+        parts.append(f"usually {column.minimum:.6g} to {column.maximum:.6g}")
     if column.shape:
         parts.append(f"JSON array, shape {list(column.shape)}".replace("-1", "any"))
     if column.optional:

@@ -16,6 +16,7 @@ from modelyard.control.console.rendering import show
 from modelyard.control.deployments import services as deployments
 from modelyard.control.registry import services as registry
 from modelyard.control.registry.models import Version
+from modelyard.control.registry.services import SAMPLE_ROLE
 from modelyard.control.registry.storage import store
 from modelyard.control.rest.streaming import ChunksResponse
 from modelyard.control.tenancy.models import Scope
@@ -23,7 +24,9 @@ from modelyard.control.tenancy.services import Actor
 from modelyard.core.errors import NotFound
 from modelyard.core.snippets import snippets
 
-MAX_COLUMNS_SHOWN = 200
+COLUMNS_SHOWN = 20
+MAX_COLUMNS = 2000
+"""What is beyond the first is folded away; a page with more than the second would be slow."""
 
 
 def address(actor: Actor, version: Version) -> str:
@@ -58,8 +61,11 @@ def version_context(version: Version, posted: tryit.Posted | None = None) -> dic
         rows = [{name: clean(value) for name, value in row.items()} for row in version.sample or []]
         row = rows[0] if rows else {}
         context |= {
-            "columns_shown": signature.columns[:MAX_COLUMNS_SHOWN],
-            "columns_more": max(0, len(signature.columns) - MAX_COLUMNS_SHOWN),
+            "columns_shown": signature.columns[:COLUMNS_SHOWN],
+            "columns_folded": signature.columns[COLUMNS_SHOWN:MAX_COLUMNS],
+            "columns_more": max(0, len(signature.columns) - MAX_COLUMNS),
+            "max_columns": MAX_COLUMNS,
+            "seen_where": "Seen in the sample" if was_sampled(version) else "Usual values",
             "fields": tryit.fields_of(signature, row, posted),
             "few": len(signature.columns) <= tryit.FEW_COLUMNS,
             "sample_rows": rows[:1],
@@ -69,6 +75,11 @@ def version_context(version: Version, posted: tryit.Posted | None = None) -> dic
             ),
         }
     return context
+
+
+def was_sampled(version: Version) -> bool:
+    """Tell whether rows came with the files: then ranges are theirs, else those that the estimator lets one guess."""
+    return any(file.role == SAMPLE_ROLE for file in version.files.all())
 
 
 def clean(value: Any) -> Any:

@@ -14,7 +14,7 @@ from modelyard.control.registry.models import Model, Version
 from modelyard.control.tenancy.services import Actor
 from modelyard.core.errors import InvalidInput, NotFound
 from tests.integration.control.console.reading import HTMX, text_of
-from tests.integration.control.versions import IRIS, register
+from tests.integration.control.versions import IRIS, ready, register
 
 
 def push(client: Client, **given: Any) -> Any:
@@ -92,6 +92,28 @@ def test_a_refusal_shows_its_reason_and_what_helps(viewer: Client, admin: Actor,
     page = text_of(viewer.get("/t/yard/models/iris/versions/1/"))
     assert "too old" in page
     assert "fit it again" in page
+    assert ">too old<" in text_of(viewer.get("/t/yard/models/iris/"))
+    assert "(none ready)" in text_of(viewer.get("/t/yard/"))
+
+
+def test_ranges_are_said_to_be_the_samples_only_when_there_was_one(
+    viewer: Client, version: Version, admin: Actor
+) -> None:
+    page = text_of(viewer.get("/t/yard/models/iris/versions/1/"))
+    assert "Usual values" in page
+    assert "Seen in" not in page
+    sample = registry.keep_upload(actor=admin, filename="sample.csv", chunks=[b"x\n1\n"])
+    ready(admin, version.model, b"second", sample=sample)
+    assert "Seen in the sample" in text_of(viewer.get("/t/yard/models/iris/versions/2/"))
+
+
+@pytest.mark.parametrize(("count", "folded"), [(20, False), (21, True), (64, True)])
+def test_all_inputs_are_shown_and_many_are_folded(count: int, folded: bool, viewer: Client, version: Version) -> None:
+    columns = [{"name": f"column-{place}", "type": "float64"} for place in range(count)]
+    Version.objects.filter(pk=version.pk).update(signature={**(version.signature or {}), "columns": columns})
+    page = text_of(viewer.get("/t/yard/models/iris/versions/1/"))
+    assert page.count('<td class="lead mono">column-') == count
+    assert (f"Show all {count} inputs" in page) is folded
 
 
 def test_a_version_page_holds_what_is_known(viewer: Client, version: Version) -> None:

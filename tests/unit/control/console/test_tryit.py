@@ -29,7 +29,7 @@ def test_inputs_are_typed_and_filled_from_the_sample() -> None:
     fields = tryit.fields_of(SIGNATURE, ROW)
     assert [field.kind for field in fields] == ["number", "number", "choice", "choice", "text", "json"]
     assert [field.value for field in fields] == ["5.1", "2008", "1", "0", " x ", "[1, 2]"]
-    assert "seen 4.3 to 7.9" in fields[0].hint
+    assert "usually 4.3 to 7.9" in fields[0].hint
     assert [choice.label for choice in fields[2].choices] == ["missing", "Biscoe", "Dream"]
     assert [choice.label for choice in fields[2].choices if choice.chosen] == ["Dream"]
 
