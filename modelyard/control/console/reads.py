@@ -38,6 +38,7 @@ class ModelLine:
 
     model: Model
     versions: int
+    ready: int
     checking: int
     arms: list[Served]
     changed_at: datetime
@@ -106,7 +107,12 @@ def lines(page: Page) -> list[ModelLine]:
         row["model"]: row
         for row in Version.objects.filter(model__in=keys)
         .values("model")
-        .annotate(total=Count("pk"), checking=Count("pk", filter=Q(state="checking")), newest=Max("created_at"))
+        .annotate(
+            total=Count("pk"),
+            ready=Count("pk", filter=Q(state="ready")),
+            checking=Count("pk", filter=Q(state="checking")),
+            newest=Max("created_at"),
+        )
         .order_by()
     }
     planned = dict(
@@ -126,6 +132,7 @@ def lines(page: Page) -> list[ModelLine]:
             ModelLine(
                 model=model,
                 versions=row.get("total", 0),
+                ready=row.get("ready", 0),
                 checking=row.get("checking", 0),
                 arms=sort_arms(arms.get(model.pk, [])),
                 changed_at=max(time for time in times if time),
@@ -143,6 +150,17 @@ def arms_of(model: Model) -> list[Served]:
     """Return what serves now."""
     rows = Arm.objects.filter(deployment__model=model).select_related("version")
     return sort_arms([Served(arm.version.number, arm.weight) for arm in rows])
+
+
+def what_keeps(model: Model) -> str:
+    """Tell why the model cannot be deleted now and what helps; empty when nothing keeps it."""
+    arms = arms_of(model)
+    if arms:
+        numbers = ", ".join(str(arm.number) for arm in arms)
+        serving = f"Versions {numbers} are" if len(arms) > 1 else f"Version {numbers} is"
+        return f"{serving} in service. Stop serving first, then delete."
+    checked = model.versions.filter(state="checking").order_by("number").first()
+    return f"Version {checked.number} is being checked. Wait until that is over, then delete." if checked else ""
 
 
 def history(model: Model) -> QuerySet[PlanRecord]:

@@ -82,6 +82,7 @@ def model_context(actor: Actor, model: Model, **given: object) -> dict[str, obje
         "versions": versions.object_list,
         "serving": {arm.number: arm for arm in arms},
         "arms": arms,
+        "blocked": reads.what_keeps(model),
         "history": reads.history_lines(plans[:RECENT_PLANS], plans[0].number if plans else None),
         "more_history": len(plans) > RECENT_PLANS,
         "can_roll_back": len(plans) > 1,
@@ -137,6 +138,7 @@ def delete(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
         "section": "models",
         "model": model,
         "error": error,
+        "blocked": reads.what_keeps(model),
         "back": reverse("console:model", kwargs={"tenant": actor.tenant.name, "name": name}),
         "confirm": "models/_delete.html",
     }

@@ -90,6 +90,30 @@ def test_a_model_is_deleted_once_its_name_is_typed(editor: Client, version: Vers
     assert not Model.objects.exists()
 
 
+def test_what_keeps_a_model_is_said_before_its_name_is_asked_for(
+    editor: Client, version: Version, admin: Actor
+) -> None:
+    def shown() -> list[str]:
+        return [text_of(editor.get(f"/t/yard/models/iris/{path}")) for path in ("", "delete/")]
+
+    assert all("Type <code" in page for page in shown())
+    deployments.activate(actor=admin, version=version)
+    for page in shown():
+        assert "Version 1 is in service. Stop serving first" in page
+        assert "Type <code" not in page
+    deployments.deactivate(actor=admin, model=version.model)
+    register(admin, version.model, b"second")
+    for page in shown():
+        assert "Version 2 is being checked" in page
+        assert "Type <code" not in page
+
+
+def test_the_list_says_how_many_versions_are_ready(viewer: Client, version: Version, admin: Actor) -> None:
+    assert "ready)" not in text_of(viewer.get("/t/yard/"))
+    register(admin, version.model, b"second")
+    assert "(1 ready)" in text_of(viewer.get("/t/yard/"))
+
+
 def test_activating_can_be_undone(editor: Client, version: Version, admin: Actor) -> None:
     first = editor.post("/t/yard/models/iris/versions/1/activate/", follow=True)
     assert 'action="/t/yard/models/iris/stop/"' in text_of(first)
