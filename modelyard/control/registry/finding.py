@@ -15,7 +15,7 @@ def find_model(tenant: Tenant, name: str, rows: ModelQuerySet | None = None) -> 
     models = Model.objects.all() if rows is None else rows
     found: Model | None = models.of(tenant).filter(name=name).first() if NAME.match(name) else None
     if found is None:
-        raise NotFound("there is no model by this name, or none that you may see")
+        raise NotFound("there is no model by this name, or none that you may see; POST /api/v1/models/ makes one")
     found.tenant = tenant
     return found
 

@@ -12,6 +12,7 @@ from rest_framework import exceptions as rest
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from modelyard.control.rest.wording import explained, unparsed, unsupported
 from modelyard.core.errors import (
     Conflict,
     Forbidden,
@@ -25,7 +26,6 @@ from modelyard.core.errors import (
     TooLarge,
     Unauthenticated,
     Unavailable,
-    UnsupportedFormat,
 )
 from modelyard.core.statuses import http_status
 
@@ -46,7 +46,7 @@ def request_id_of(request: Any) -> str:
 def answer(error: Exception, context: dict[str, Any]) -> Response:
     """Answer what a view raised (Django REST Framework's exception handler)."""
     request = context.get("request")
-    known = translate(error)
+    known = _with_view(error, context)
     set_rollback()
     if http_status(known) >= 500:
         log.error("request_failed", code=known.code, exc_info=error)
@@ -80,11 +80,23 @@ def translate(error: Exception) -> ModelyardError:
     return _from_django(error)
 
 
+def _with_view(error: Exception, context: dict[str, Any]) -> ModelyardError:
+    """Translate an error, with what only the view and its request know: what is taken there, and what was sent."""
+    if isinstance(error, rest.UnsupportedMediaType):
+        types = [parser.media_type for parser in getattr(context.get("view"), "parser_classes", ())]
+        return unsupported(error, types)
+    if isinstance(error, rest.ValidationError):
+        return _from_places(explained(places(error.detail), getattr(context.get("request"), "_full_data", None)))
+    return translate(error)
+
+
 def _from_rest(error: rest.APIException) -> ModelyardError:
     if isinstance(error, rest.ValidationError):
-        return _from_places(places(error.detail))
+        return _from_places(explained(places(error.detail), None))
     if isinstance(error, rest.ParseError):
-        return InvalidInput(f"the body was not understood: {error.detail}")
+        return InvalidInput(unparsed(error))
+    if isinstance(error, rest.UnsupportedMediaType):
+        return unsupported(error, ())
     if isinstance(error, rest.NotAuthenticated | rest.AuthenticationFailed):
         return Unauthenticated(str(error.detail))
     if isinstance(error, rest.PermissionDenied):
@@ -95,9 +107,6 @@ def _from_rest(error: rest.APIException) -> ModelyardError:
         rest.NotFound: NotFound(NOTHING_HERE),
         rest.MethodNotAllowed: MethodNotAllowed(str(error.detail)),
         rest.NotAcceptable: NotAcceptable("none of the formats in `Accept` can be given: expected application/json"),
-        rest.UnsupportedMediaType: UnsupportedFormat(
-            f"{error.detail} Send application/json, or multipart/form-data for files."
-        ),
     }
     return same.get(type(error)) or (InvalidInput(str(error.detail)) if error.status_code < 500 else _internal())
 
@@ -137,7 +146,13 @@ def _internal() -> ModelyardError:
 def _from_places(found: list[dict[str, str]]) -> ModelyardError:
     first = found[0] if found else {"place": "body", "message": "this does not fit"}
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return InvalidInput(f"{first['place']}: {first['message']}{more}", places=found)
+    joint = " " if first["message"].startswith("is missing") else ": "
+    return InvalidInput(f"{_named(first['place'])}{joint}{first['message']}{more}", places=found)
+
+
+def _named(place: str) -> str:
+    """Return a place as a message names it; the whole body has no name."""
+    return "the body" if place == "body" else f"`{place[:100]}`"
 
 
 def places(detail: Any, place: str = "") -> list[dict[str, str]]:
