@@ -59,7 +59,7 @@ def findings(home: Home = None) -> Iterator[Finding]:
     except Misconfigured as error:
         for wrong in error.details.get("settings", [error.message]):
             variable = str(wrong).partition(":")[0].partition(" ")[0]
-            yield bad("settings", str(wrong), f"unset {variable}; the README's table names them all")
+            yield bad("settings", str(wrong), f"unset {variable}; docs/settings.md lists them all")
         return
     yield ok("settings", "all known, and they fit")
     for with_settings in WITH_SETTINGS:

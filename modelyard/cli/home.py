@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +24,11 @@ KEY = "first"
 DATABASE = "modelyard.sqlite3"
 PREPARED = "prepared"
 UNTOLD = "first-start"
+OURS = frozenset(
+    {DATABASE, PREPARED, UNTOLD, "secret_key", "artifacts", "broker", "cache", "exchange", "spool", "uploads"}
+    | {"init.lock", "up.lock"}
+)
+"""Names by which a home is known, whatever else lies in it."""
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -53,20 +58,54 @@ def make_home(settings: Settings) -> None:
     """Make the home folder, for its owner's eyes only.
 
     Raises:
-        Misconfigured: when it cannot be made or written to.
+        Misconfigured: when it cannot be made or written to, or holds what is not ours.
     """
     home: Path = settings.home
     try:
+        _check_ours(home)
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = home / f".probe-{os.getpid()}-{secrets.token_hex(4)}"
         probe.touch()
         probe.unlink()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
+        raise Misconfigured(f"the home folder {home} cannot be made or written to: {_mend(home, reason)}") from error
+    close_to_others(home)
+
+
+def _check_ours(home: Path) -> None:
+    """Refuse a folder with files of somebody else's: ours would be mixed with them, and closed to other users."""
+    if not home.is_dir():
+        return
+    names = {path.name for path in home.iterdir()}
+    strange = sorted(name for name in names - {"lost+found"} if not name.startswith("."))
+    if strange and not names & OURS:
         raise Misconfigured(
-            f"the home folder {home} cannot be written to ({reason}): give another with --home or MODELYARD_HOME, "
-            f"or mend its owner: chown -R $(id -un) {home}"
-        ) from error
+            f"{home} is no home of Modelyard, and not empty (it holds {', '.join(strange[:3])}"
+            f"{', ...' if len(strange) > 3 else ''}): give an empty or a new folder with --home or MODELYARD_HOME"
+        )
+
+
+def _mend(home: Path, reason: str) -> str:
+    """Return what is there and what is expected."""
+    there = next((path for path in (home, *home.parents) if path.exists()), Path("/"))
+    other = "give a folder on a local disk with --home or MODELYARD_HOME"
+    if not there.is_dir():
+        return f"{there} is a file, expected a folder; {other}"
+    if there.parts[:2] in (("/", "proc"), ("/", "sys"), ("/", "dev")):
+        return f"{there} is the kernel's, and keeps no files; {other}"
+    if there == home and not os.access(home, os.W_OK | os.X_OK):
+        return f"{reason}; {other}, or mend its owner: chown -R $(id -un) {home}"
+    return f"{there}: {reason}; {other}"
+
+
+def close_to_others(home: Path) -> None:
+    """Take the home and its database from other users, where they are this user's own."""
+    modes = {home: 0o700} | dict.fromkeys(home.glob(f"{DATABASE}*"), 0o600)
+    for path, mode in modes.items():
+        with suppress(OSError):  # somebody else's, or gone in between; `modelyard doctor` looks
+            if path.stat().st_mode & 0o077:
+                path.chmod(mode)
 
 
 @contextmanager
@@ -102,6 +141,7 @@ def prepare(settings: Settings) -> First | None:
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0, interactive=False)
+        close_to_others(settings.home)
         first = _first_start(settings.home / UNTOLD)
         (settings.home / PREPARED).write_text(release(), encoding="ascii")
     return first

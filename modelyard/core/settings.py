@@ -209,5 +209,6 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
         name = variable.removeprefix(PREFIX)
         if variable.startswith(PREFIX) and name not in known:
             near = get_close_matches(name, known, n=1)
-            wrong.append(f"{variable} is no setting" + (f"; did you mean {PREFIX}{near[0]}?" if near else ""))
+            hint = f"did you mean {PREFIX}{near[0]}?" if near else "docs/settings.md lists them all"
+            wrong.append(f"{variable} is no setting; {hint}")
     return wrong

@@ -22,6 +22,21 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_home_is_for_its_owner_only(home: Path) -> None:
     assert home.stat().st_mode & 0o777 == 0o700
     assert (home / "secret_key").stat().st_mode & 0o777 == 0o600
+    assert (home / "modelyard.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_of_other_files_becomes_no_home(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    said = command("init", "--home", tmp_path)
+    assert said.code == 1
+    assert "not empty (it holds thesis.tex): give an empty or a new folder" in said.err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_home_that_is_a_file_or_the_kernels_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "file is a file, expected a folder" in command("init", "--home", tmp_path / "file").err
+    assert "/proc is the kernel's" in command("init", "--home", "/proc/modelyard").err
 
 
 def test_a_second_init_makes_and_shows_nothing(home: Path) -> None:
@@ -53,6 +68,8 @@ def test_keys_are_made_listed_and_revoked(home: Path) -> None:
     assert "is in use" in twice.err
     said = command("keys", "revoke", made["prefix"], "--home", home)
     assert "opens nothing any more" in said.out
+    assert f"--home {home}" in said.out
+    assert "was already revoked" in command("keys", "revoke", made["prefix"], "--home", home).out
     assert "revoked" in command("keys", "list", "--home", home).out
 
 

@@ -148,7 +148,7 @@ def test_everything_wrong_is_told_at_once() -> None:
 
 def test_a_variable_that_is_no_setting_is_told_the_nearest() -> None:
     assert refusal(MODELYARD_PROT="1") == "MODELYARD_PROT is no setting; did you mean MODELYARD_PORT?"
-    assert refusal(MODELYARD_QQQQQQ="1") == "MODELYARD_QQQQQQ is no setting"
+    assert refusal(MODELYARD_QQQQQQ="1") == "MODELYARD_QQQQQQ is no setting; docs/settings.md lists them all"
 
 
 def test_other_programs_variables_are_left_alone() -> None:
