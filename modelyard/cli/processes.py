@@ -13,6 +13,7 @@ import typer
 from modelyard.cli.home import make_home, set_up_django, settings_of
 from modelyard.cli.options import Home, Json
 from modelyard.cli.output import print_json
+from modelyard.cli.start import reachable
 from modelyard.core.settings import Settings
 
 PARENT = "YARD_PARENT"
@@ -22,6 +23,16 @@ GRACE_SECONDS = 30
 Port = Annotated[
     int | None,
     typer.Option("--port", help="Where to listen; else MODELYARD_PORT, else PORT, else 8000.", show_default=False),
+]
+
+
+ServePort = Annotated[
+    int | None,
+    typer.Option(
+        "--port",
+        help="Where to listen; else MODELYARD_SERVE_PORT, else one above MODELYARD_PORT or PORT, else 8001.",
+        show_default=False,
+    ),
 ]
 
 
@@ -46,11 +57,20 @@ def web(home: Home = None, port: Port = None, json: Json = False) -> None:
     )
 
 
-def serve(home: Home = None, port: Port = None, json: Json = False) -> None:
+def serve(home: Home = None, port: ServePort = None, json: Json = False) -> None:
     """Serve predictions alone: no database is asked, now or later."""
     settings = _begin("serve", json, home=home, serve_port=port)
+    import logging.config
+
+    import structlog
+
+    from modelyard.config import logs
     from modelyard.serving import standalone
 
+    logs.configure()
+    logging.config.dictConfig(logs.LOGGING)
+    address = f"http://{reachable(settings.host)}:{settings.serve_port}"
+    structlog.get_logger("modelyard.serve").info("serve.listening", predict=f"{address}/predict/MODEL")
     standalone.run(settings)
 
 
@@ -82,7 +102,8 @@ def _begin(name: str, json: bool, **given: Any) -> Settings:
     settings = settings_of(home, **given)
     make_home(settings)
     if json:
-        print_json({"process": name, "pid": os.getpid(), "host": settings.host, "port": settings.port})
+        port = settings.serve_port if name == "serve" else settings.port
+        print_json({"process": name, "pid": os.getpid(), "host": settings.host, "port": port})
         sys.stdout.flush()
     return settings
 

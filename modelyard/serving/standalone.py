@@ -26,6 +26,7 @@ def run(settings: Settings) -> None:
         http="httptools",
         ws="none",
         lifespan="on",
+        log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
