@@ -1,12 +1,13 @@
 """`modelyard keys`: makes, lists and revokes API keys, directly in a home's database; no server needs to run."""
 
+import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from modelyard.cli.home import TENANT
-from modelyard.cli.options import Home, Json
+from modelyard.cli.options import Home, Json, with_home
 from modelyard.cli.output import Done, print_json, print_table
 from modelyard.cli.tenants import tenant_actor
 from modelyard.core.errors import InvalidInput, NotFound
@@ -36,7 +37,7 @@ def create(
     from modelyard.control.tenancy import services
 
     key, secret = services.create_key(actor=actor, name=name, scopes=scope or ["predict"], expires_at=expires_at)
-    undo = f"modelyard keys revoke {key.prefix} --tenant {tenant}"
+    undo = with_home(f"modelyard keys revoke {key.prefix} --tenant {tenant}", home)
     if json:
         print_json({"key": secret, **_facts(key), "tenant": tenant, "undo": undo})
         return
@@ -77,11 +78,14 @@ def revoke(
     found = owned.filter(prefix=prefix).first() or owned.filter(name=key, revoked_at=None).first()
     if found is None:
         raise NotFound(f"tenant {tenant} has no key {prefix!r}: `modelyard keys list` shows them")
+    was_revoked = found.revoked_at is not None
     row = services.revoke_key(actor=actor, key=found)
+    another = with_home(f"modelyard keys create --name {shlex.quote(row.name)} --tenant {tenant}", home)
     Done(
-        f"the key {row.name} ({row.prefix}) opens nothing any more",
+        f"the key {row.name} ({row.prefix}) "
+        + ("was already revoked; nothing changed" if was_revoked else "opens nothing any more"),
         result=_facts(row),
-        undo="a revoked key stays revoked; `modelyard keys create` makes another",
+        undo=f"a revoked key stays revoked; `{another}` makes another",
     ).show(json)
 
 

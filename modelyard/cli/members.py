@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from modelyard.cli.home import TENANT
-from modelyard.cli.options import Home, Json
+from modelyard.cli.options import Home, Json, with_home
 from modelyard.cli.output import Done, print_json, print_table
 from modelyard.cli.tenants import tenant_actor
 from modelyard.core.errors import InvalidInput, NotFound
@@ -52,7 +52,9 @@ def add(
         return
     more = {"password": f"{password}  (shown this once only)"} if password else {}
     Done(
-        f"{user} is {member.role} of {tenant}", undo=f"modelyard members remove {user} --tenant {tenant}", more=more
+        f"{user} is {member.role} of {tenant}",
+        undo=with_home(f"modelyard members remove {user} --tenant {tenant}", home),
+        more=more,
     ).show(False)
 
 
@@ -71,7 +73,7 @@ def remove(user: UserName, tenant: TenantName = TENANT, home: Home = None, json:
     Done(
         f"{user} is no member of {tenant} any more",
         result={"user": user, "tenant": tenant},
-        undo=f"modelyard members add {user} --tenant {tenant} --role {role}",
+        undo=with_home(f"modelyard members add {user} --tenant {tenant} --role {role}", home),
     ).show(json)
 
 

@@ -1,5 +1,6 @@
 """Options that several verbs share."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -14,5 +15,12 @@ Home = Annotated[
     Path | None,
     typer.Option("--home", help="Folder of all that is kept; else MODELYARD_HOME, else ./var.", show_default=False),
 ]
+
+
+def with_home(command: str, home: Path | None) -> str:
+    """Return `command` for the same home folder as was given to this one."""
+    return command if home is None else f"{command} --home {shlex.quote(str(home))}"
+
+
 Reason = Annotated[str, typer.Option("--reason", help="Why; it stays in the model's history.", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

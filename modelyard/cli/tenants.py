@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelyard.cli.home import DATABASE, make_home, set_up_django, settings_of
-from modelyard.cli.options import Home, Json
+from modelyard.cli.options import Home, Json, with_home
 from modelyard.cli.output import Done, print_json, print_table
 from modelyard.core.errors import Misconfigured, NotFound
 
@@ -65,8 +65,8 @@ def create(
         f"made the tenant {tenant.name}",
         result={"name": tenant.name, "title": tenant.title},
         more={
-            "key": f"modelyard keys create --tenant {tenant.name} --name first --scope admin",
-            "member": f"modelyard members add admin --tenant {tenant.name} --role admin",
+            "key": with_home(f"modelyard keys create --tenant {tenant.name} --name first --scope admin", home),
+            "member": with_home(f"modelyard members add admin --tenant {tenant.name} --role admin", home),
         },
     ).show(json)
 
