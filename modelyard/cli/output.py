@@ -82,8 +82,18 @@ class Done:
                 print(f"  {name:8} {note}")
 
 
-def curl(method: str, url: str, *, json_body: Any = None, forms: Sequence[tuple[str, str]] = ()) -> str:
-    """Return the command line that sends the same request; the key comes from `$MODELYARD_KEY`."""
+def curl(
+    method: str,
+    url: str,
+    *,
+    json_body: Any = None,
+    forms: Sequence[tuple[str, str]] = (),
+    texts: Sequence[tuple[str, str]] = (),
+) -> str:
+    """Return the command line that sends the same request; the key comes from `$MODELYARD_KEY`.
+
+    `forms` are curl's (`@file`, `<file`), `texts` are fields as they stand.
+    """
     parts = ["curl", "--fail-with-body", "-H", '"Authorization: Bearer $MODELYARD_KEY"']
     if method != "GET" and not (method == "POST" and (forms or json_body is not None)):
         parts += ["-X", method]
@@ -96,6 +106,8 @@ def curl(method: str, url: str, *, json_body: Any = None, forms: Sequence[tuple[
         ]
     for name, value in forms:
         parts += ["-F", shlex.quote(f"{name}={value}")]
+    for name, value in texts:
+        parts += ["--form-string", shlex.quote(f"{name}={value}")]
     return " ".join([*parts, shlex.quote(url)])
 
 

@@ -26,7 +26,7 @@ def push(
     ],
     name: Annotated[str, typer.Option("--name", "-n", help="The model.", show_default=False)],
     sample: Annotated[
-        Path | None, typer.Option(help="Rows that it can predict: CSV or Parquet.", show_default=False)
+        Path | None, typer.Option(help="Rows that it can predict: .csv, .parquet, .json or .npy.", show_default=False)
     ] = None,
     metric: Annotated[
         list[str] | None, typer.Option(help="As accuracy=0.97; may be repeated.", show_default=False)
@@ -47,6 +47,8 @@ def push(
 ) -> None:
     """Upload a model as a new version. Nothing is served by it before it is promoted."""
     with connected(url) as yard, progress_bar(json) as progress:
+        from modelyard.client.pushing import form
+
         version = yard.client.push(
             *files,
             name=name,
@@ -59,15 +61,19 @@ def push(
             wait=wait,
             progress=progress,
         )
-        forms = [("file", f"@{file}") for file in files] + ([("sample", f"@{sample}")] if sample else [])
+        forms = [("file", f"@{file}") for file in files]
+        asides = {"sample": ("@", sample), "manifest": ("<", manifest), "signature": ("<", signature)}
+        forms += [(field, f"{mark}{path}") for field, (mark, path) in asides.items() if path]
+        texts = form(metrics=read_metrics(metric or []) or None, description=description, parent=parent)
+        reason = (version.report or {}).get("reason")
         done = Done(
             f"{version} is {version.state}"
             + (f": {version.format}, runs as {version.runtime}" if version.runtime else ""),
             result=version,
             console=yard.console(version.model, version.number),
-            curl=curl("POST", yard.api(f"models/{name}/versions/"), forms=forms),
+            curl=curl("POST", yard.api(f"models/{name}/versions/"), forms=forms, texts=list(texts.items())),
             undo=f"modelyard delete {version}",
-            more={"next": f"modelyard promote {version}"},
+            more={**({"why": str(reason)} if reason else {}), "next": f"modelyard promote {version}"},
         )
     done.show(json)
 
