@@ -29,6 +29,8 @@ def test_a_pickle_becomes_an_endpoint_and_goes_again(visitor: Visitor, files: Pa
     expect(page.locator(".answer-value")).to_have_text("setosa", timeout=30_000)
     expect(page.locator(".answer .bars")).to_contain_text("virginica")
     expect(page.locator(".answer-facts")).to_contain_text("ms")
+    # A field may have got a style of the browser's (a textarea that was drawn larger); swapping must not copy it.
+    page.evaluate("document.querySelectorAll('#try [id]').forEach(field => field.style.caretColor = 'red')")
     page.get_by_label("petal length (cm)", exact=True).fill("six")
     page.get_by_role("button", name="Predict").click()
     expect(page.locator("#try-c2-error")).to_contain_text("expected a number")
@@ -54,6 +56,9 @@ def test_a_pickle_becomes_an_endpoint_and_goes_again(visitor: Visitor, files: Pa
     expect(page.locator("#line-1")).to_contain_text("serving")
     expect(page.locator(".timeline li").first).to_contain_text("Rolled back to")
 
+    expect(page.get_by_role("button", name="Delete the model")).to_be_disabled()
+    expect(page.locator("#delete-blocked")).to_contain_text("Version 1 is in service")
+
     page.get_by_role("link", name="Stop serving").click()
     dialog = page.locator("dialog[open]")
     expect(dialog).to_contain_text("Stop serving iris?")
@@ -61,6 +66,13 @@ def test_a_pickle_becomes_an_endpoint_and_goes_again(visitor: Visitor, files: Pa
     dialog.get_by_role("button", name="Stop serving").click()
     expect(page.locator("h1")).to_contain_text("not served")
     expect(page.locator(".timeline")).to_contain_text("the season is over")
+
+    page.get_by_role("link", name="2", exact=True).click()
+    page.get_by_role("link", name="Delete", exact=True).click()
+    page.locator("dialog[open]").get_by_role("button", name="Delete the version").click()
+    page.wait_for_url("**/models/iris/")
+    expect(page.locator(".toast").last).to_contain_text("iris:2 is deleted")
+    expect(page.locator("#line-2")).to_have_count(0)
 
     page.get_by_role("link", name="Delete the model").click()
     dialog = page.locator("dialog[open]")
