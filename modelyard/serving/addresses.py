@@ -66,6 +66,7 @@ _remembered = lru_cache(maxsize=4096)(_find)
 
 
 def _predict(method: str, text: str) -> Address:
+    text = text.removesuffix("/")  # a slash at the end is a slip, and names nothing else
     reference = _reference(text)
     _expect(method, "POST", "GET")
     return Address(Verb.DESCRIBE if method == "GET" else Verb.PREDICT, reference, text)

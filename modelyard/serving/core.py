@@ -31,6 +31,7 @@ from modelyard.serving.loader import Loader
 from modelyard.serving.message import JSON, Done, Request, Response
 from modelyard.serving.pickup import Pickup
 from modelyard.serving.protocols import oip
+from modelyard.serving.protocols.checking import nearest
 from modelyard.serving.protocols.rows import RowsProtocol, to_json
 from modelyard.serving.recorder import Recorder
 from modelyard.serving.router import choose, representative
@@ -42,6 +43,7 @@ LARGE_BODY_BYTES = 64 << 10
 
 DECODING_THREADS = 2
 SCOPE = "predict"
+_COMPARED_NAMES = 200
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,100}\Z")
 _ROWS = RowsProtocol()
 _OIP = oip.OipProtocol()
@@ -245,7 +247,9 @@ def find_slot(call: Call, model: str) -> ModelSlot:
     """Return the tenant's model; another tenant's looks like one that does not exist."""
     slot = call.tenant.slots.get(model) if call.tenant is not None else None
     if slot is None:
-        raise NotFound(f"no model is called `{model}`")
+        own = call.tenant.slots if call.tenant is not None else ()
+        near = nearest(model, list(itertools.islice(own, _COMPARED_NAMES)))
+        raise NotFound(f"no model is called `{model}`" + (f"; did you mean `{near}`?" if near else ""))
     call.model = model
     return slot
 

@@ -6,7 +6,7 @@ The decoder's quick way takes most requests; this one explains what it did not t
 
 import difflib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -16,6 +16,9 @@ from modelyard.core.signature import Column, DataType, Signature
 from modelyard.core.tensors import Batch
 
 _SHOWN = 60
+_NAMED = 10
+"""How many missing columns a message names."""
+
 _KINDS: tuple[tuple[type, str], ...] = (
     (bool, "boolean"),
     (str, "string"),
@@ -76,13 +79,7 @@ def rows_batch(signature: Signature, rows: Sequence[Any]) -> Batch:
         for word in row:
             if word not in known:
                 refuse_unknown("column", word, signature.names, row=number, column=name(word))
-        for column in signature.columns:
-            if column.name not in row and not column.optional:
-                raise InvalidInput(
-                    f"row {number}: column `{column.name}` is missing, expected {expectation(column)}",
-                    row=number,
-                    column=column.name,
-                )
+        _check_none_lacks(signature, row, f"row {number}: ", row=number)
     values = ([row.get(column.name) for row in rows] for column in signature.columns)
     return columns_batch(signature, values, len(rows))
 
@@ -241,10 +238,22 @@ def _order(signature: Signature, columns: Sequence[str] | None) -> list[int | No
         if word in places:
             raise InvalidInput(f"`columns`: `{word}` is named twice, expected each name once", column=word)
         places[word] = place
-    for column in signature.columns:
-        if column.name not in places and not column.optional:
-            raise InvalidInput(f"column `{column.name}` is missing, expected {expectation(column)}", column=column.name)
+    _check_none_lacks(signature, places)
     return [places.get(column.name) for column in signature.columns]
+
+
+def _check_none_lacks(signature: Signature, given: Container[str], place: str = "", **details: Any) -> None:
+    """Raise `InvalidInput` that names all columns, as far as they fit a message, that are needed and not given."""
+    lacking = [column for column in signature.columns if column.name not in given and not column.optional]
+    if not lacking:
+        return
+    first = lacking[0]
+    details |= {"column": first.name, "missing": [column.name for column in lacking[:_NAMED]]}
+    if len(lacking) == 1:
+        raise InvalidInput(f"{place}column `{first.name}` is missing, expected {expectation(first)}", **details)
+    named = ", ".join(f"`{column.name}` ({expectation(column)})" for column in lacking[:_NAMED])
+    more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
+    raise InvalidInput(f"{place}{len(lacking)} columns are missing: {named}{more}", **details)
 
 
 def _listed(words: Sequence[str]) -> str:

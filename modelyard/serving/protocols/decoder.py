@@ -5,6 +5,7 @@ not take goes through `checking`, which says why, or takes it after all.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -18,6 +19,8 @@ from modelyard.core.signature import Column, DataType, Signature
 from modelyard.core.tensors import Batch
 from modelyard.serving.protocols import checking
 
+_BYTE = re.compile(r"\(byte ([0-9]{1,18})\)")
+_CONSTANT = re.compile(rb"-?(?:NaN|nan|Infinity|inf)")
 QUICK_COLUMNS = 512
 """A Struct finds out-of-order names by linear search, so that wide rows would cost the square of their width."""
 
@@ -72,7 +75,7 @@ class Decoder:
             except msgspec.ValidationError:
                 return self._decode_slowly(body, max_rows)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                raise _no_json(error) from error
+                raise _no_json(error, body) from error
             rows = read.rows
             if rows is not UNSET and read.data is UNSET and read.columns is UNSET:
                 tuples = [self._astuple(row) for row in rows]
@@ -107,6 +110,8 @@ class Decoder:
         read = read_json(body)
         if not isinstance(read, dict):
             raise InvalidInput(f"the body is {checking.shown(read)}: {_FORMS}")
+        if self._is_bare_row(read):
+            raise InvalidInput('the body is a row by itself: expected it in a list, {"rows": [{...}]}')
         for word in read:
             if word not in FIELDS:
                 checking.refuse_unknown("field", word, FIELDS)
@@ -128,6 +133,10 @@ class Decoder:
             batch = checking.table_batch(self._signature, names, values)
         entities = _entities(read["entity_ids"], len(values)) if "entity_ids" in read else ()
         return Decoded(batch, entities, self._options(read.get("options", {})))
+
+    def _is_bare_row(self, read: dict[str, Any]) -> bool:
+        """Tell a body that is one row: it has a column's name, and none of a body's own fields."""
+        return not any(word in read for word in FIELDS) and any(name in read for name in self._names)
 
     def _options(self, read: Any) -> Options:
         """Check a request's options, a Struct or an object."""
@@ -160,19 +169,25 @@ def read_json(body: bytes) -> Any:
         except msgspec.ValidationError:
             return json.loads(body.decode(), parse_constant=_refuse_constant)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise _no_json(error) from error
+        raise _no_json(error, body) from error
 
 
 def _refuse_constant(text: str) -> None:
     raise ValueError(f"{text} is no JSON")
 
 
-def _no_json(error: Exception) -> InvalidInput:
+def _no_json(error: Exception, body: bytes) -> InvalidInput:
+    if not body.strip():
+        return InvalidInput(f"the body is empty: {_FORMS}")
     if isinstance(error, RecursionError):
         return InvalidInput("the body is nested too deeply: expected rows of values")
     if isinstance(error, UnicodeDecodeError):
         return InvalidInput("the body is no JSON: its text is not UTF-8")
-    return InvalidInput(f"the body is no JSON: {str(error).removeprefix('JSON is malformed: ')}")
+    said = str(error).removeprefix("JSON is malformed: ")
+    place = _BYTE.search(said)
+    if place is not None and _CONSTANT.match(body, int(place[1])):
+        said += "; NaN and Infinity are no JSON: send null where the column allows a missing value"
+    return InvalidInput(f"the body is no JSON: {said}")
 
 
 def _check_count(count: int, max_rows: int) -> None:

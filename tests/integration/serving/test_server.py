@@ -62,6 +62,8 @@ def test_addresses_of_one_version_and_of_none(client: httpx2.Client) -> None:
         response = client.post(f"/predict/{name}", json=body)
         assert (response.status_code, error_of(response)["code"]) == (404, "not_found"), name
     assert client.get("/elsewhere").status_code == 404
+    assert error_of(client.post("/predict/irs", json=body))["message"].endswith("`irs`; did you mean `iris`?")
+    assert client.post("/predict/iris/", json=body).json()["version"] == 1
     response = client.delete("/predict/iris")
     assert (response.status_code, response.headers["allow"]) == (405, "POST, GET")
 
@@ -119,7 +121,7 @@ def test_without_a_good_key_everything_but_health_is_401(client: httpx2.Client, 
         ({"rows": [FIT, {**FIT, "petal width (cm)": None}]}, "row 1, column `petal width (cm)`: got null"),
         ({"rows": [{**FIT, "petal width (cm)": True}]}, "got true (boolean), expected float64"),
         ({"rows": [{**FIT, "petal widht (cm)": 1}]}, "did you mean `petal width (cm)`?"),
-        ({"rows": [{"sepal length (cm)": 1}]}, "column `sepal width (cm)` is missing"),
+        ({"rows": [{"sepal length (cm)": 1}]}, "3 columns are missing: `sepal width (cm)` (float64), `petal"),
         ({"rows": []}, "no rows"),
         ({"rows": [[1, 2, 3, 4]]}, "expected an object"),
         ({"data": [[1, 2, 3, 4], [1, 2, 3]]}, "row 1: got 3 values, expected 4"),
@@ -127,6 +129,7 @@ def test_without_a_good_key_everything_but_health_is_401(client: httpx2.Client, 
         ({"columns": ["a"], "data": [[1]]}, "unknown column `a`"),
         ({"columns": ["sepal length (cm)"] * 2, "data": [[1, 2]]}, "named twice"),
         ({"row": [FIT]}, "did you mean `rows`?"),
+        (FIT, 'expected it in a list, {"rows": [{...}]}'),
         ({"rows": [FIT], "data": []}, "expected"),
         ([FIT], "a list"),
         ({"rows": [FIT], "entity_ids": ["a", "b"]}, "expected one for each of 1 rows"),

@@ -13,6 +13,7 @@ from modelyard.serving.paths import is_data_path
     [
         ("POST", "/predict/iris", Verb.PREDICT, Reference("iris")),
         ("POST", "/predict/iris:3", Verb.PREDICT, Reference("iris", version=3)),
+        ("POST", "/predict/iris/", Verb.PREDICT, Reference("iris")),
         ("GET", "/predict/iris@candidate", Verb.DESCRIBE, Reference("iris", alias="candidate")),
         ("GET", "/v2", Verb.SERVER, Reference("")),
         ("GET", "/v2/", Verb.SERVER, Reference("")),

@@ -178,3 +178,29 @@ def test_the_quick_way_and_the_explaining_way_agree(rows: list[dict[str, Any]]) 
     for name, array in one.items():
         assert array.dtype == other[name].dtype
         np.testing.assert_array_equal(array, other[name])
+
+
+@pytest.mark.parametrize("signature", [NUMBERS, PICTURE])
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_words_that_are_no_json_are_named(signature: Signature, word: str) -> None:
+    said = refusal(signature, b'{"data": [[1, 1, %s]]}' % word.encode())
+    assert said.endswith("; NaN and Infinity are no JSON: send null where the column allows a missing value")
+
+
+@pytest.mark.parametrize("body", [b"", b" \n"])
+def test_an_empty_body_is_told_what_was_expected(body: bytes) -> None:
+    assert refusal(MIXED, body).startswith('the body is empty: expected {"rows": [{...}]}')
+
+
+def test_a_row_by_itself_is_told_where_it_belongs() -> None:
+    assert refusal(MIXED, {"age": 1, "plan": "x"}).endswith('expected it in a list, {"rows": [{...}]}')
+    assert "unknown field `ages`" in refusal(MIXED, {"ages": 1})
+
+
+def test_all_missing_columns_are_named_at_once() -> None:
+    assert refusal(MIXED, {"rows": [{}]}) == "row 0: 2 columns are missing: `age` (int64), `plan` (string)"
+    assert refusal(MIXED, {"columns": ["active"], "data": [[True]]}).startswith("2 columns are missing: `age`")
+    wide = Signature(tuple(Column(f"c{place}", DataType.FLOAT64) for place in range(600)), OUTPUTS)
+    said = refusal(wide, {"rows": [{}]})
+    assert "`c9` (float64) and 590 more" in said
+    assert "`c10`" not in said
