@@ -73,6 +73,23 @@ def declared(filename: str) -> Format:
     raise UnsupportedFormat(f"`{filename[-100:]}`: expected a file that ends in {', '.join(SUFFIXES)}")
 
 
+SAMPLE_SUFFIXES = (".csv", ".parquet", ".json", ".npy")
+
+
+def sample_suffix(filename: str) -> str:
+    """Return the suffix by which a sample says what it is.
+
+    Raises:
+        UnsupportedFormat: when it is none of those taken.
+    """
+    found = next((known for known in SAMPLE_SUFFIXES if filename.lower().endswith(known)), None)
+    if found is None:
+        raise UnsupportedFormat(
+            f"sample `{filename[-100:]}`: expected a file that ends in {', '.join(SAMPLE_SUFFIXES)}"
+        )
+    return found
+
+
 def told_by_bytes(head: bytes) -> str:
     """Return what the first bytes look like: "zip", a compression, "pickle", "onnx", another known kind, "unknown"."""
     if head.startswith(_ZIP) or head.startswith(b"PK\x05\x06"):
@@ -102,6 +119,13 @@ _RENAME = {
     "onnx": "; if it is an ONNX model, name it .onnx",
     "pickle": "; if it is a scikit-learn estimator, name it .pkl",
 }
+_SAVED = {
+    Format.ONNX: (".onnx", "write it with onnx.save, or skl2onnx for a scikit-learn estimator"),
+    Format.SKOPS: (".skops", "write it with skops.io.dump"),
+    Format.PICKLE: (".pkl", "write it with pickle.dump or joblib.dump, with skops.io.dump, or export it to ONNX"),
+    Format.JOBLIB: (".joblib", "write it with joblib.dump, with skops.io.dump, or export it to ONNX"),
+}
+"""The name that a format has, and how such a file is made."""
 
 
 def tell(filename: str, path: Path) -> Format:
@@ -131,7 +155,9 @@ def tell(filename: str, path: Path) -> Format:
     )
     hint = "; if joblib wrote it, name it .joblib" if wanted is Format.PICKLE and compressed else _RENAME.get(seen, "")
     raise ModelRefused(
-        f"`{filename}`: the name says {wanted.value}, the bytes are {shown}{hint}", declared=wanted.value, found=seen
+        f"`{filename}`: the name says {_SAVED[wanted][0]}, the bytes are {shown}{hint or '; ' + _SAVED[wanted][1]}",
+        declared=wanted.value,
+        found=seen,
     )
 
 

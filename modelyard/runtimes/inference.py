@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from modelyard.core.errors import InvalidInput, UnsupportedFormat
+from modelyard.core.errors import InvalidInput
 from modelyard.core.signature import MAX_CATEGORIES, Column, DataType, Output, Role, Signature
 from modelyard.core.tensors import Answer
 from modelyard.runtimes.estimators import Facts
+from modelyard.runtimes.formats import sample_suffix
 
 _SAMPLE_ROWS = 20_000
 _FEW = 50
@@ -33,9 +34,7 @@ def read_sample(filename: str, path: Path) -> Table:
         UnsupportedFormat: when it is of another kind.
     """
     readers = {".csv": _read_csv, ".parquet": _read_parquet, ".json": _read_json, ".npy": _read_npy}
-    suffix = next((known for known in readers if filename.lower().endswith(known)), None)
-    if suffix is None:
-        raise UnsupportedFormat(f"sample `{filename[-100:]}`: expected a file that ends in {', '.join(readers)}")
+    suffix = sample_suffix(filename)
     try:
         table = readers[suffix](path)
     except (InvalidInput, MemoryError):

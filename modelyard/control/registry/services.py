@@ -23,6 +23,7 @@ from modelyard.control.tenancy.services import Actor, bump, record, require
 from modelyard.core.errors import Conflict, InUse, InvalidInput, NotFound, TooLarge
 from modelyard.core.reference import check_name
 from modelyard.core.signature import Signature
+from modelyard.runtimes.formats import declared, sample_suffix
 
 __all__ = [
     "Upload",
@@ -136,6 +137,7 @@ def register_version(
     Raises:
         InvalidInput: when something said of it does not fit; the files are released.
         TooLarge: when the files are too large together.
+        UnsupportedFormat: when a name alone says that it is no file that is taken.
     """
     require(actor, Scope.WRITE)
     uploads = [*files, *([sample] if sample else [])]
@@ -302,6 +304,10 @@ def _check_uploads(files: Sequence[Upload], sample: Upload | None) -> None:
     uploads = [*files, *([sample] if sample else [])]
     for upload in uploads:
         facts.check_filename(upload.filename)
+    for upload in files:
+        declared(upload.filename)
+    if sample is not None:
+        sample_suffix(sample.filename)
     total, bound = sum(upload.stored.size_bytes for upload in uploads), settings.MODELYARD.max_upload_bytes
     if total > bound:
         raise TooLarge(f"the files have {total} bytes together, expected at most {bound}", max_bytes=bound)

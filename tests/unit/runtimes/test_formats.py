@@ -59,7 +59,7 @@ def test_every_protocol_is_a_pickle(protocol: int, tmp_path: Path) -> None:
 def test_name_and_bytes_must_agree(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"PK\x03\x04")
-    with pytest.raises(ModelRefused, match=r"says onnx, the bytes are zip"):
+    with pytest.raises(ModelRefused, match=r"says .onnx, the bytes are zip"):
         tell("a.onnx", path)
 
 
@@ -80,3 +80,10 @@ def test_release_is_read_without_running(protocol: int) -> None:
     assert named_release(pickle.dumps({"x": 1})) is None
     # joblib puts arrays between the opcodes: what follows the name is still found
     assert named_release(b"\xff" * 10 + data[2:]) == "1.2.2"
+
+
+def test_bytes_of_no_known_format_are_answered_with_how_a_model_is_saved(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"\xff\xff")
+    with pytest.raises(ModelRefused, match=r"the name says \.pkl, .*; write it with pickle\.dump or joblib\.dump"):
+        tell("a.pkl", path)

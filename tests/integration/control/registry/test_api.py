@@ -227,6 +227,18 @@ class TestUploads:
         if cut.status_code == 400:
             assert list(store().list(str(tenant.pk))) == []
 
+    @pytest.mark.parametrize(("name", "sample"), [("wine.bin", "rows.csv"), ("text.txt", None), ("a.pkl", "rows.xls")])
+    def test_a_name_that_betrays_itself_uses_no_number(
+        self, client: APIClient, model: Model, name: str, sample: str | None
+    ) -> None:
+        fields = {"sample": SimpleUploadedFile(sample, b"x")} if sample else {}
+        refused = client.post(
+            f"{IRIS}versions/", {"file": [SimpleUploadedFile(name, b"x")], **fields}, format="multipart"
+        )
+        assert refused.status_code == 415, refused.content
+        assert "expected a file that ends in" in refused.json()["error"]["message"]
+        assert not model.versions.exists()
+
     @pytest.mark.parametrize(
         "kind", ["application/json", "application/x-www-form-urlencoded", "application/x-pickle", "text/plain"]
     )
@@ -248,7 +260,9 @@ class TestUploads:
         for wrong in ("x", "-1", "31", "nan", "inf"):
             assert client.get(f"{IRIS}versions/1/?wait={wrong}").status_code == 400
 
-    @pytest.mark.parametrize("name", ["../../evil.pkl", "/etc/passwd", "..\\evil.pkl", "a%00.pkl", "x" * 300, "ü.pkl"])
+    @pytest.mark.parametrize(
+        "name", ["../../evil.pkl", "/etc/passwd.pkl", "..\\evil.pkl", "a%00.pkl", "x" * 300, "ü.pkl"]
+    )
     def test_names_are_never_paths(self, client: APIClient, model: Model, tenant: Tenant, name: str) -> None:
         part = f'--b\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\nx\r\n--b--\r\n'
         made = client.generic("POST", f"{IRIS}versions/", part.encode(), content_type="multipart/form-data; boundary=b")

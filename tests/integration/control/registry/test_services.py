@@ -199,10 +199,10 @@ class TestVersions:
         with pytest.raises(TooLarge):
             services.keep_upload(actor=admin, filename="a", chunks=[b"x" * 1024] * 1025)
         assert kept(tenant) == set()
-        large = [services.keep_upload(actor=admin, filename="a", chunks=[bytes([n]) * 600_000]) for n in range(2)]
+        large = [services.keep_upload(actor=admin, filename="a.pkl", chunks=[bytes([n]) * 600_000]) for n in range(2)]
         with pytest.raises(TooLarge, match="together"):
             services.register_version(actor=admin, model=model, files=large)
-        small = services.keep_upload(actor=admin, filename="a", chunks=[b"x"])
+        small = services.keep_upload(actor=admin, filename="a.pkl", chunks=[b"x"])
         for files in ([], [small] * 9):
             with pytest.raises(InvalidInput, match="expected 1 to 8"):
                 services.register_version(actor=admin, model=model, files=files)
@@ -320,7 +320,7 @@ class TestAliases:
 
 class TestArtifacts:
     def test_bytes_deleted_in_between_are_asked_for_again(self, admin: Actor, tenant: Tenant, model: Model) -> None:
-        upload = services.keep_upload(actor=admin, filename="a", chunks=[b"x"])
+        upload = services.keep_upload(actor=admin, filename="a.pkl", chunks=[b"x"])
         assert uploads.release(tenant, [upload.stored.digest]) == 1
         with pytest.raises(Unavailable, match="send it again"):
             services.register_version(actor=admin, model=model, files=[upload])
