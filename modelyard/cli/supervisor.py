@@ -47,7 +47,8 @@ class Running:
 class Supervisor:
     """The processes, started together and ended together; one that ends by itself is started again.
 
-    One that ends within ten seconds of its start would do so again: then all are ended.
+    One that ends by itself within ten seconds of its start would do so again: then all are ended. One that was
+    killed so early, by a person or for want of memory, gets one more try.
 
     Args:
         commands: name to shell command.
@@ -61,6 +62,7 @@ class Supervisor:
         self._write = write
         self._running: dict[str, Running] = {}
         self._restart_at: dict[str, float] = {}
+        self._killed_early: set[str] = set()
         self.failed: str | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -104,9 +106,13 @@ class Supervisor:
             del self._running[name]
             _kill_group(running.child.pid, signal.SIGKILL)
             running.reader.join(timeout=1)
-            if now - running.since < SETTLED_SECONDS:
+            if now - running.since >= SETTLED_SECONDS:
+                self._killed_early.discard(name)
+            elif code >= 0 or name in self._killed_early:
                 self.failed = f"{name} ended with code {code} right after its start"
                 return
+            else:
+                self._killed_early.add(name)
             self._write(name, f"ended with code {code}; it is started again")
             self._restart_at[name] = now + RESTART_SECONDS
         for name, due in list(self._restart_at.items()):

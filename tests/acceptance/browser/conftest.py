@@ -161,8 +161,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for the module, no longer: beside Playwright this thread counts as one with a running event loop."""
     if shutil.which(CHROMIUM) is None:
         pytest.fail("no browser: apt-get install -y --no-install-recommends chromium")
     with sync_playwright() as playwright:

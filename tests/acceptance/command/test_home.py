@@ -112,7 +112,7 @@ def test_a_key_has_the_least_scope_and_may_expire(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["create", "--name", "x", "--tenant", "nobody"], "there is no tenant 'nobody': expected one of demo"),
+        (["create", "--name", "x", "--tenant", "nobody"], "there is no tenant 'nobody': expected one of"),
         (["create", "--name", "x", "--scope", "everything"], "unknown scope 'everything'"),
         (["create", "--name", "x", "--expires", "tomorrow"], "expected ISO 8601"),
         (["create", "--name", "x", "--expires", "2001-01-01"], "is past"),

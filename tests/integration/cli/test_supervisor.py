@@ -108,3 +108,12 @@ def test_one_that_is_killed_later_is_started_again(monkeypatch: pytest.MonkeyPat
         assert told == "ended with code -9; it is started again"
         assert alive(int(second))
         assert not alive(int(first))
+
+
+def test_one_that_is_killed_early_gets_one_more_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RESTART_SECONDS", 0.1)
+    with Session(worker="echo $$; kill -9 $$") as session:
+        session.thread.join(timeout=20)
+        assert session.supervisor.failed == "worker ended with code -9 right after its start"
+    assert session.lines.of("worker")[1] == "ended with code -9; it is started again"
+    assert len(session.lines.of("worker")) == 3
