@@ -14,6 +14,7 @@ _ENTRY = {
     "null": "got null, expected {expected}",
     "blank": "is empty: expected some text",
     "empty": "is empty: expected at least one",
+    "min_length": "is empty: expected at least one",
     "not_a_list": "got {got}, expected a list",
     "not_a_dict": "got {got}, expected an object",
     "max_string_length": "got {got}, expected a number of fewer digits",
