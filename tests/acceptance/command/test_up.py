@@ -184,7 +184,7 @@ def test_a_used_port_is_refused_before_anything_starts(home: Path, free_port: in
 
 def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    refused(command("up", "--home", tmp_path / "file" / "home"), "cannot be written to", "--home")
+    refused(command("up", "--home", tmp_path / "file" / "home"), "is a file, expected a folder", "--home")
 
 
 def test_an_unknown_setting_is_refused(home: Path) -> None:

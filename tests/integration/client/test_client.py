@@ -1,5 +1,6 @@
 """The client against a running server: from a fitted estimator to answers that equal its own."""
 
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -133,9 +134,15 @@ def test_a_file_comes_back_as_it_went(client: Client, iris: Iris, tmp_path: Path
         client.model("files")
 
 
-def test_what_is_no_model_is_refused_and_stays_refused(client: Client) -> None:
-    with pytest.raises(ModelRefused) as raised:
+def test_what_is_no_model_is_refused_and_stays_refused(client: Client, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="dict"):
         client.push({"not": "a model"}, name="nonsense")
+    with pytest.raises(NotFound):
+        client.versions("nonsense")
+    file = tmp_path / "nonsense.pkl"
+    file.write_bytes(pickle.dumps({"not": "a model"}))
+    with pytest.raises(ModelRefused) as raised:
+        client.push(file, name="nonsense")
     assert raised.value.details["version"] == "nonsense:1"
     assert client.versions("nonsense", state="refused")[0].refusal is not None
     with pytest.raises(Conflict):

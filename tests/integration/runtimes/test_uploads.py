@@ -106,10 +106,10 @@ REFUSED: dict[str, tuple[list[tuple[str, Any]], type[Exception], str]] = {
     "gzip named pickle": (
         [("g.pkl", gzip.compress(pickle.dumps(BARE)))],
         ModelRefused,
-        "sklearn-pickle.*gzip-compressed.*joblib",
+        "says .pkl.*gzip-compressed.*joblib",
     ),
-    "pickle named onnx": ([("p.onnx", BARE)], ModelRefused, "says onnx, the bytes are pickle"),
-    "pickle named skops": ([("p.skops", BARE)], ModelRefused, "says sklearn-skops, the bytes are pickle"),
+    "pickle named onnx": ([("p.onnx", BARE)], ModelRefused, "says .onnx, the bytes are pickle"),
+    "pickle named skops": ([("p.skops", BARE)], ModelRefused, "says .skops, the bytes are pickle"),
     "onnx named pickle": ([("o.pkl", b"\x08\x09\x12\x00")], ModelRefused, "the bytes are onnx"),
     "no suffix": ([("model", BARE)], UnsupportedFormat, "expected a file that ends in"),
     "torch": ([("model.pt", BARE)], UnsupportedFormat, "expected a file that ends in"),

@@ -66,7 +66,7 @@ def test_edges_of_fields_can_be_seen(theme: str, front: str, back: str) -> None:
 
 def test_only_the_tokens_name_colours() -> None:
     for sheet in STATIC.glob("*.css"):
-        if sheet.name != "tokens.css":
+        if sheet.name not in ("tokens.css", "api_description.css"):  # the latter is of a page that is not ours
             assert not re.search(r"#[0-9a-fA-F]{3,8}\b|rgba?\(", sheet.read_text()), sheet.name
 
 
