@@ -198,7 +198,7 @@ def test_it_works_without_script(browser: Browser, site: Site, files: Path) -> N
     page.get_by_role("link", name="Delete").click()
     page.get_by_role("button", name="Delete the version").click()
     page.wait_for_url("**/models/plain/")
-    page.get_by_role("link", name="Stop serving").click()
+    page.get_by_role("link", name="Delete the model").click()
     page.get_by_label("Type plain to go on").fill("plain")
     page.get_by_role("button", name="Delete the model").click()
     expect(page.locator(".toast")).to_contain_text("plain is deleted")
