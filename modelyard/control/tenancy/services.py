@@ -14,7 +14,7 @@ from django.utils import timezone
 from modelyard.control.tenancy import audit, secrets
 from modelyard.control.tenancy.models import ApiKey, AuditEntry, Member, Role, Scope, Tenant
 from modelyard.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
-from modelyard.core.reference import check_name
+from modelyard.core.reference import NAME, check_name
 
 ALL_SCOPES = frozenset(str(scope) for scope in Scope)
 
@@ -231,8 +231,9 @@ def actor_for(user: User, tenant_name: str) -> Actor:
     Raises:
         NotFound: when there is no such tenant, or the person is no member of it.
     """
-    memberships = Member.objects.select_related("tenant").filter(user=user, tenant__name=tenant_name)
-    member = memberships.first() if user.is_active else None
+    member = None
+    if user.is_active and NAME.match(tenant_name):
+        member = Member.objects.select_related("tenant").filter(user=user, tenant__name=tenant_name).first()
     if member is None:
         raise NotFound(f"there is no tenant {tenant_name!r}, or you are not a member of it")
     return Actor(tenant=member.tenant, name=f"user:{user.username}", scopes=Role(member.role).scopes, user=user)
