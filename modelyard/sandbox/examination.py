@@ -11,7 +11,7 @@ import shutil
 import stat
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ import msgspec
 from modelyard.core.errors import InvalidInput, ModelRefused, ModelyardError
 from modelyard.core.signature import Signature
 from modelyard.runtimes.formats import Format, tell
+from modelyard.sandbox import layers
 from modelyard.sandbox.findings import Opened, Tried, TriedGraph
 from modelyard.sandbox.limits import Limits
 from modelyard.sandbox.run import run
@@ -192,12 +193,16 @@ def _graph(
         "signature": given,
     }
     read = [path] + ([] if sample is None else [sample[1]])
+    # A graph carries no code: where a layer is missing, the child is still bounded, and its crash survived.
+    trying = replace(limits, unsafe_without_sandbox=True)
     tried = _checked(
-        run(_TRY_UPLOADED, arguments, read=read, scratch=folder, limits=limits, preload=_TRY_PRELOAD), TriedGraph
+        run(_TRY_UPLOADED, arguments, read=read, scratch=folder, limits=trying, preload=_TRY_PRELOAD), TriedGraph
     )
     objections = list(tried.audit.refused)
     if tried.many_seconds > _MOST_MANY_SECONDS:
         objections.append(f"10,000 rows take {tried.many_seconds:.0f} s")
+    if objections:
+        layers.require(limits)
     report = {
         "attempted": False,
         "converted": False,

@@ -1,5 +1,6 @@
 """ONNX files that want something else than to be a model, and honest ones that may not run in the serving process."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from modelyard.core.errors import ModelRefused, ModelyardError
+from modelyard.core.errors import Misconfigured, ModelRefused, ModelyardError
 from modelyard.core.settings import MIB
+from modelyard.sandbox import layers
 from modelyard.sandbox.limits import Limits
 
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
@@ -64,6 +66,20 @@ def test_a_loop_that_ends_is_isolated(examine_bytes: Any) -> None:
     examined = examine_bytes(("model.onnx", loop(2)))
     assert examined.isolated
     assert "Loop" in examined.report["reason"]
+
+
+def test_where_a_layer_is_missing_plain_graphs_are_taken(examine_bytes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "_missing", lambda: ("landlock: not here",))
+    assert examine_bytes(("model.onnx", doubled())).report["served"] == "onnx"
+
+
+@pytest.mark.parametrize(("name", "data"), [("model.onnx", loop(2)), ("model.pkl", pickle.dumps({}, protocol=4))])
+def test_where_a_layer_is_missing_nothing_else_is(
+    name: str, data: bytes, examine_bytes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layers, "_missing", lambda: ("landlock: not here",))
+    with pytest.raises(Misconfigured, match="landlock: not here"):
+        examine_bytes((name, data))
 
 
 def test_external_data(examine_bytes: Any, outside: Any) -> None:
