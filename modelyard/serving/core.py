@@ -254,11 +254,11 @@ def find_slot(call: Call, model: str) -> ModelSlot:
     return slot
 
 
-def defer(run: Callable[[], None]) -> None:
-    """Run after what the thread's event loop has already received, or at once where there is no loop."""
+def defer(run: Callable[[], None]) -> bool:
+    """Run after what the thread's event loop has already received; False, and nothing, where there is no loop."""
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        run()
-    else:
-        loop.call_soon(run)
+        return False
+    loop.call_soon(run)
+    return True

@@ -26,8 +26,8 @@ PROBE_FACTOR = 4.0
 Deliver = Callable[[Sequence[Work]], None]
 """Takes works that have an answer or an error; called from any thread."""
 
-Defer = Callable[[Callable[[], None]], None]
-"""Calls a function soon on this thread, or at once where the thread has no loop."""
+Defer = Callable[[Callable[[], None]], bool]
+"""Calls a function soon on this thread's event loop; False where there is none."""
 
 
 class Retired(Exception):
@@ -136,12 +136,16 @@ class VersionQueue:
         if runtime is not None:
             self._pool.submit(_unload, self.name, runtime)
 
-    def _schedule(self) -> None:
+    def _schedule(self, *, nested: bool = False) -> None:
+        """Run what waits. `nested`: a run calls this; without a loop it may not run the next, or it would never end."""
         rows = sum(work.batch.n_rows for work in tuple(self._waiting))
         if self._inline and self._is_quick(self.cost.expected(rows)):
-            self._defer(self._run_here)
-        else:
-            self._pool.submit(self._run_in_pool)
+            if self._defer(self._run_here):
+                return
+            if not nested:
+                self._run_here()
+                return
+        self._pool.submit(self._run_in_pool)
 
     def _is_quick(self, seconds: float) -> bool:
         """Tell whether a batch runs inline. One in many that is a little too dear does too.
@@ -166,7 +170,7 @@ class VersionQueue:
             self._pool.submit(self._run_in_pool)
             return
         if not self._rest():
-            self._schedule()
+            self._schedule(nested=True)
 
     def _run_in_pool(self) -> None:
         try:
