@@ -217,3 +217,19 @@ def test_a_version_retired_while_it_loads_is_unloaded() -> None:
         queue.retire()
         queue.loaded(runtime, inline=True)
         assert runtime.unloaded.wait(5)
+
+
+def test_a_queue_that_is_never_empty_does_not_nest_where_there_is_no_loop() -> None:
+    class Again(Box):
+        def __call__(self, works: Sequence[Work]) -> None:
+            if len(self.works) < 3000:
+                queue.submit(work(1.0))
+            super().__call__(works)
+
+    box = Again()
+    with ThreadPoolExecutor(2) as pool:
+        queue = queue_of(box, pool)
+        queue.loaded(Doubler(), inline=True)
+        queue.cost.measured(1, 1e-6)
+        queue.submit(work(1.0))
+        assert all(right(one) for one in box.wait(3001))
