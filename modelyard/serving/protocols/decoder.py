@@ -167,7 +167,9 @@ def read_json(body: bytes) -> Any:
         try:
             return msgspec.json.decode(body)
         except msgspec.ValidationError:
-            return json.loads(body.decode(), parse_constant=_refuse_constant)
+            read = json.loads(body.decode(), parse_constant=_refuse_constant)
+            json.dumps(read, ensure_ascii=False).encode()  # refuses half a surrogate pair, as msgspec does
+            return read
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise _no_json(error, body) from error
 
@@ -201,6 +203,8 @@ def _entities(ids: Any, n_rows: int) -> Sequence[str | int]:
     fits = isinstance(ids, list) and all(isinstance(one, str | int) and not isinstance(one, bool) for one in ids)
     if not fits:
         raise InvalidInput("`entity_ids`: expected a list of strings or whole numbers")
+    if any(isinstance(one, int) and not -(1 << 63) <= one < 1 << 63 for one in ids):
+        raise InvalidInput("`entity_ids`: a whole number is too large: expected 64 bits, or a string")
     if len(ids) != n_rows:
         raise InvalidInput(f"`entity_ids`: got {len(ids)}, expected one for each of {n_rows} rows")
     return ids  # type: ignore[no-any-return]

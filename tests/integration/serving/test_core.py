@@ -95,6 +95,16 @@ def test_under_concurrency_each_gets_its_own_rows(yard: Yard, iris: Trained, ask
         list(pool.map(check, range(SEED, SEED + 8)))
 
 
+def test_an_input_that_nothing_can_hold_is_refused_and_the_next_is_answered(
+    yard: Yard, iris: Trained, asker: Any
+) -> None:
+    yard.publish("iris", {1: yard.version(iris, 11)})
+    one = asker()
+    body = {"rows": iris.sample(1)}
+    assert one.send("/predict/iris", {**body, "entity_ids": [2**70]}).status == 400
+    assert one.ask("/predict/iris", body)["version"] == 1
+
+
 def test_swaps_under_load_give_no_error_and_no_wrong_label(
     yard: Yard, iris: Trained, other_iris: Trained, asker: Any
 ) -> None:

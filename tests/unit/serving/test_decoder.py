@@ -204,3 +204,17 @@ def test_all_missing_columns_are_named_at_once() -> None:
     said = refusal(wide, {"rows": [{}]})
     assert "`c9` (float64) and 590 more" in said
     assert "`c10`" not in said
+
+
+def test_entities_are_texts_or_whole_numbers_of_64_bits() -> None:
+    row = {"age": 1, "income": 1, "plan": "pro", "active": True}
+    assert decode(MIXED, {"rows": [row] * 3, "entity_ids": ["a", 2**63 - 1, -(2**63)]}).entities[1] == 2**63 - 1
+    for entity in (2**63, -(2**63) - 1, 2**70):
+        assert "64 bits" in refusal(MIXED, {"rows": [row], "entity_ids": [entity]})
+    for entities in ([True], [1.5], [None], "a", {}):
+        assert "expected a list of strings" in refusal(MIXED, {"rows": [row], "entity_ids": entities})
+
+
+def test_half_a_surrogate_pair_is_no_text_whatever_else_the_body_has() -> None:
+    text = '{"rows": [{"age": 1e999, "age": 1, "income": 1, "plan": "\\ud800", "active": true}]}'
+    assert "the body is no JSON" in refusal(MIXED, text.encode())
