@@ -102,6 +102,11 @@ class Spool:
                 self._wake.set()
         return True
 
+    def count_dropped(self, records: int) -> None:
+        """Count records that the caller had to drop."""
+        with self._lock:
+            self.dropped += records
+
     def stop(self) -> None:
         """Seal and hand over all that is there. What the medium does not take now, the next process hands over."""
         self._stopping = True

@@ -41,11 +41,11 @@ class Delivery:
             if call.lock is not None and not _is_last(call):
                 continue
             try:
-                ready.append((call, self._respond(call, work, records)))
+                response, answered = self._respond(call, work)
             except Exception as error:
-                response, record = failure(call, internal(call, error))
-                ready.append((call, response))
-                records.extend(record)
+                response, answered = failure(call, internal(call, error))
+            ready.append((call, response))
+            records.extend(answered)
         if records:
             self._recorder.record(records)
         for call, response in ready:
@@ -58,21 +58,18 @@ class Delivery:
             self._recorder.record(records)
         send(call, response)
 
-    def _respond(self, call: Call, work: Work, records: list[Record]) -> Response:
-        """Return the response of a request whose parts are all back, and add its records."""
+    def _respond(self, call: Call, work: Work) -> tuple[Response, Sequence[Record]]:
+        """Return the response of a request whose parts are all back, and its records."""
         for part in call.parts:
             if part.error is not None:
-                response, failed = failure(call, part.error, part)
-                records.extend(failed)
-                return response
+                return failure(call, part.error, part)
         if len(call.parts) == 1:
             outcome, answered = self._whole(call, call.parts[0], work.batch)
-            records.append(answered)
+            records = [answered]
         else:
-            outcome, several = self._merged(call)
-            records.extend(several)
+            outcome, records = self._merged(call)
         body = call.protocol.encode(call, outcome)
-        return Response(200, (JSON, (b"x-request-id", call.request_id.encode())), body)
+        return Response(200, (JSON, (b"x-request-id", call.request_id.encode())), body), records
 
     def _whole(self, call: Call, part: Part, batch: Batch) -> tuple[Outcome, Answered]:
         if part.answer is None or call.tenant is None or call.decoded is None:
@@ -131,7 +128,7 @@ def take(batch: Batch, rows: Sequence[int]) -> Batch:
     return Batch(len(places), columns={name: array[places] for name, array in (batch.columns or {}).items()})
 
 
-def failure(call: Call, error: ModelyardError, part: Part | None = None) -> tuple[Response, list[Record]]:
+def failure(call: Call, error: ModelyardError, part: Part | None = None) -> tuple[Response, Sequence[Record]]:
     """Return the refusal, and its record when it was one of a model that the tenant has."""
     response = refusal(error, call.protocol.refuse(error, call.request_id), call.request_id)
     if call.tenant is None or call.model is None:

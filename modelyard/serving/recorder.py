@@ -18,8 +18,20 @@ class Recorder:
         self._told = 0
 
     def record(self, records: Sequence[Record]) -> bool:
-        """Append records in one write; False, and counted, when the disk does not take them."""
-        return self._spool.append([encode(record) for record in records])
+        """Append records in one write; False, and counted, when the disk does not take them.
+
+        A record that cannot be written is counted too: answers wait for this, so that it may not raise.
+        """
+        payloads = [payload for record in records if (payload := self._payload(record)) is not None]
+        return self._spool.append(payloads) and len(payloads) == len(records)
+
+    def _payload(self, record: Record) -> bytes | None:
+        try:
+            return encode(record)
+        except Exception:
+            log.exception("record_broken", extra={"action": "record_broken"})
+            self._spool.count_dropped(1)
+            return None
 
     def event(self, action: str, *, tenant: str | None = None, model: str | None = None, message: str = "") -> None:
         """Note what happened to the data plane itself, in the log and for the control plane."""
