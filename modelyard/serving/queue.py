@@ -124,7 +124,7 @@ class VersionQueue:
             late = self._settle([work for work in (*self._waiting, *self._under_way) if work.deadline <= now])
             if late:
                 self._waiting = deque(work for work in self._waiting if not work.settled)
-        self._give_up(late, DeadlineExceeded(f"{self.name}: no answer within the time allowed"))
+        self._give_up(late, self._too_late())
 
     def retire(self) -> None:
         """Take nothing more, answer what waits, then give the memory back."""
@@ -219,15 +219,15 @@ class VersionQueue:
             self._under_way = taken
             self._settle(late)
         if late:
-            self._give_up(late, DeadlineExceeded(f"{self.name}: no answer within the time allowed"))
+            self._give_up(late, self._too_late())
         return taken
 
     def _run(self, works: list[Work]) -> None:
         runtime = self._runtime
         assert runtime is not None  # noqa: S101 - `_running` is only set while there is one
         started = time.thread_time()
-        batch = join([work.batch for work in works]) if len(works) > 1 else works[0].batch
         try:
+            batch = join([work.batch for work in works])
             answer = _checked(runtime.predict(batch), batch.n_rows)
         except Exception as error:
             self._run_apart(runtime, works, error)
@@ -252,10 +252,16 @@ class VersionQueue:
                 work.error = self._as_error(error)
             return
         for work in works:
+            if work.deadline <= time.monotonic():
+                work.error = self._too_late()
+                continue
             try:
                 work.answer = _checked(runtime.predict(work.batch), work.batch.n_rows)
             except Exception as own:
                 work.error = self._as_error(own)
+
+    def _too_late(self) -> DeadlineExceeded:
+        return DeadlineExceeded(f"{self.name}: no answer within the time allowed")
 
     def _as_error(self, error: Exception) -> ModelyardError:
         if isinstance(error, ModelyardError):

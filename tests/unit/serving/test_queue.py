@@ -131,6 +131,43 @@ def test_what_arrives_while_a_batch_runs_is_the_next_batch() -> None:
     assert runtime.sizes == [1, 20]
 
 
+class Lengths(Doubler):
+    """Gives the length of each row's list."""
+
+    def predict(self, batch: Batch) -> Answer:
+        assert batch.columns is not None
+        return {"length": np.array([len(row) for row in batch.columns["word"]])}
+
+
+def test_requests_whose_rows_do_not_go_into_one_array_are_answered_apart() -> None:
+    box = Box()
+    with ThreadPoolExecutor(2) as pool:
+        queue = queue_of(box, pool)
+        for length in (3, 5, 3):
+            batch = Batch(1, columns={"word": np.zeros((1, length))})
+            queue.submit(Work(batch, time.monotonic() + 10, length))
+        queue.loaded(Lengths(), inline=False)
+        assert [one.answer["length"].tolist() for one in box.wait(3) if one.answer] == [[3], [5], [3]]
+        queue.submit(Work(batch, time.monotonic() + 10, 3))
+        box.wait(4)
+
+
+def test_of_a_failed_batch_those_whose_time_is_over_are_not_tried_alone() -> None:
+    box, gate = Box(), threading.Event()
+    runtime = Doubler(gate)
+    with ThreadPoolExecutor(2) as pool:
+        queue = queue_of(box, pool)
+        queue.submit(work(BAD))
+        queue.submit(work(1.0, seconds=0.1))
+        queue.loaded(runtime, inline=False)
+        time.sleep(0.2)
+        gate.set()
+        bad, late = box.wait(2)
+        assert right(bad)
+        assert isinstance(late.error, DeadlineExceeded)
+    assert runtime.sizes == [2, 1]
+
+
 def test_those_who_come_before_the_load_are_answered_after_it() -> None:
     box = Box()
     with ThreadPoolExecutor(2) as pool:
