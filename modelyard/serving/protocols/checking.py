@@ -79,7 +79,7 @@ def rows_batch(signature: Signature, rows: Sequence[Any]) -> Batch:
         for word in row:
             if word not in known:
                 refuse_unknown("column", word, signature.names, row=number, column=name(word))
-        _check_none_lacks(signature, row, f"row {number}: ", row=number)
+        check_none_lacks(signature, row, place=f"row {number}: ", row=number)
     values = ([row.get(column.name) for row in rows] for column in signature.columns)
     return columns_batch(signature, values, len(rows))
 
@@ -238,22 +238,27 @@ def _order(signature: Signature, columns: Sequence[str] | None) -> list[int | No
         if word in places:
             raise InvalidInput(f"`columns`: `{word}` is named twice, expected each name once", column=word)
         places[word] = place
-    _check_none_lacks(signature, places)
+    check_none_lacks(signature, places)
     return [places.get(column.name) for column in signature.columns]
 
 
-def _check_none_lacks(signature: Signature, given: Container[str], place: str = "", **details: Any) -> None:
-    """Raise `InvalidInput` that names all columns, as far as they fit a message, that are needed and not given."""
+def check_none_lacks(
+    signature: Signature, given: Container[str], what: str = "column", place: str = "", **details: Any
+) -> None:
+    """Raise `InvalidInput` that names all columns, as far as they fit a message, that are needed and not given.
+
+    `what`: how the request's protocol calls a column.
+    """
     lacking = [column for column in signature.columns if column.name not in given and not column.optional]
     if not lacking:
         return
     first = lacking[0]
     details |= {"column": first.name, "missing": [column.name for column in lacking[:_NAMED]]}
     if len(lacking) == 1:
-        raise InvalidInput(f"{place}column `{first.name}` is missing, expected {expectation(first)}", **details)
+        raise InvalidInput(f"{place}{what} `{first.name}` is missing, expected {expectation(first)}", **details)
     named = ", ".join(f"`{column.name}` ({expectation(column)})" for column in lacking[:_NAMED])
     more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
-    raise InvalidInput(f"{place}{len(lacking)} columns are missing: {named}{more}", **details)
+    raise InvalidInput(f"{place}{len(lacking)} {what}s are missing: {named}{more}", **details)
 
 
 def _listed(words: Sequence[str]) -> str:

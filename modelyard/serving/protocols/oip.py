@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from modelyard.serving.served import VersionView
 
 NAME = "modelyard"
+MAX_SIZE = (1 << 31) - 1
 _encoder = msgspec.json.Encoder()
-
-
 _NO_DATA = msgspec.Raw(b"null")
 
 
@@ -146,9 +145,13 @@ def _read(body: bytes) -> InferRequest:
 
 def _check_outputs(request: InferRequest, outputs: "Sequence[Output]") -> None:
     known = [output.name for output in outputs]
+    seen: set[str] = set()
     for wanted in request.outputs or ():
         if wanted.name not in known:
             checking.refuse_unknown("output", wanted.name, known)
+        if wanted.name in seen:
+            raise InvalidInput(f"output `{wanted.name}` is asked for twice: expected each once")
+        seen.add(wanted.name)
         if wanted.parameters and wanted.parameters.get("binary_data"):
             raise UnsupportedFormat(
                 f"output `{wanted.name}`: binary data is not given here: ask with binary_data=false"
@@ -177,10 +180,9 @@ def _batch(request: InferRequest, view: "VersionView", max_rows: int) -> Batch:
             )
         read = tensors.read(tensor.name, tensor.datatype, tensor.shape, tensor.data)
         arrays[tensor.name] = tensors.as_column(read, known[tensor.name])
+    checking.check_none_lacks(signature, arrays, "input")
     for column in signature.columns:
         if column.name not in arrays:
-            if not column.optional:
-                raise InvalidInput(f"input `{column.name}` is missing: expected {checking.expectation(column)}")
             shape = (first.shape[0], *(max(size, 0) for size in column.shape))
             arrays[column.name] = checking.missing(column, shape)
     ordered = {column.name: arrays[column.name] for column in signature.columns}
@@ -202,6 +204,8 @@ def _check_rows(tensor: InferInput, max_rows: int) -> None:
     if tensor.shape[0] == 0:
         raise InvalidInput(f"input `{name}` has no rows: expected at least one")
     if tensor.shape[0] > max_rows:
-        raise TooLarge(f"{tensor.shape[0]} rows: expected at most {max_rows} in a request", max_rows=max_rows)
+        raise TooLarge(f"input `{name}` has more than {max_rows} rows, the most in a request", max_rows=max_rows)
+    if any(size > MAX_SIZE for size in tensor.shape):
+        raise InvalidInput(f"input `{name}`: a size in its shape is too large: expected at most {MAX_SIZE}")
     if bytes(tensor.data) == b"null":
         raise InvalidInput(f"input `{name}` has no data")

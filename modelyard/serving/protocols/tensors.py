@@ -19,7 +19,8 @@ MAX_DIMENSIONS = 8
 
 
 def read(name: str, datatype: str, shape: Sequence[int], data: msgspec.Raw) -> np.ndarray:
-    """Return the tensor: float64 for numbers (NaN where null), else objects (None where null).
+    """Return the tensor: whole numbers as their own type, all others and those with a null as float64 (NaN where
+    null), else objects (None where null).
 
     Raises:
         InvalidInput: when the data is not of the type or shape that it says it is.
@@ -45,9 +46,7 @@ def read(name: str, datatype: str, shape: Sequence[int], data: msgspec.Raw) -> n
         array = np.empty(len(values), dtype=object)
         array[:] = values
     else:
-        array = np.array(values, dtype=np.float64)
-        if type_ is DataType.UINT64:
-            check_numbers(array, Column(shown, type_, optional=True))
+        array = _numbers(values, type_, shown)
     return array.reshape(shape)
 
 
@@ -81,8 +80,20 @@ def as_column(array: np.ndarray, column: Column) -> np.ndarray:
     return array.astype(column.dtype, copy=False)
 
 
+def _numbers(values: list[Any], type_: DataType, name: str) -> np.ndarray:
+    """Return decoded numbers. A float64 holds not every whole number beyond 2**53, so that only a null makes it one."""
+    lacking = None in values
+    try:
+        array = np.array(values, dtype=type_.dtype if type_.is_integer and not lacking else np.float64)
+    except OverflowError:  # only of uint64, whose upper bound `quick_type` cannot say
+        raise InvalidInput(f"input `{name}`: a number is too large, expected {type_.protocol_name}") from None
+    if lacking and type_ is DataType.UINT64:
+        check_numbers(array, Column(name, type_, optional=True))
+    return array
+
+
 def check_numbers(array: np.ndarray, column: Column) -> None:
-    """Check numbers, `(n_rows, ...)` float64 with NaN for missing, against a column.
+    """Check numbers, `(n_rows, ...)` of any numeric type, with NaN for missing, against a column.
 
     Raises:
         InvalidInput: with the first row that does not fit.
@@ -92,7 +103,7 @@ def check_numbers(array: np.ndarray, column: Column) -> None:
         return
     if column.type.is_integer:
         bounds = np.iinfo(column.type.dtype)
-        fits = (array == np.floor(array)) & (array >= float(bounds.min)) & (array <= float(bounds.max))
+        fits = (array == np.floor(array)) & (array >= int(bounds.min)) & (array < int(bounds.max) + 1)
     else:
         fits = finite & (np.abs(array) <= float(np.finfo(column.type.dtype).max))
     if column.optional:
