@@ -15,7 +15,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from modelyard.exchange.frames import pack, unpack
@@ -114,13 +114,14 @@ class Spool:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+        if self._held < 0:
+            return
         with self._lock:
-            if self._file < 0:
-                return
-            self._rotate(last=True)
-        self._seal()
-        self._hand_over(self._own)
+            if self._file >= 0:
+                self._rotate(last=True)
+        self._try(self._seal, self._hand_over_own)
         os.close(self._held)
+        self._held = -1
         if not [path for path in self._own.iterdir() if path.name != "lock"]:
             shutil.rmtree(self._own, ignore_errors=True)
 
@@ -153,39 +154,55 @@ class Spool:
                 log.error("spool_closed", extra={"action": "spool_closed", "reason": error.strerror})
 
     def _work(self) -> None:
-        self._recover()
+        recovered = self._recover()
         while not self._stopping:
             self._wake.wait(self._seal_seconds)
+            recovered = recovered or self._recover()
             self._wake.clear()
+            self._tick()
+
+    def _tick(self) -> None:
+        """Do each step even where one before it failed: handing over makes room, and the bound holds regardless."""
+        with self._lock:
+            if self._written and time.time_ns() - self._begun_ns >= self._seal_seconds * 0.9e9:
+                self._rotate()
+        self._try(self._seal, self._hand_over_own, self._bound, self._reopen)
+
+    @staticmethod
+    def _try(*steps: Callable[[], None]) -> None:
+        for step in steps:
             try:
-                self._tick()
+                step()
             except OSError as error:
                 log.warning("spool_waits", extra={"action": "spool_waits", "reason": error.strerror})
 
-    def _tick(self) -> None:
+    def _reopen(self) -> None:
+        """Open a file where none could be opened before."""
         with self._lock:
             if self._file < 0:
                 self._open()
-            elif self._written and time.time_ns() - self._begun_ns >= self._seal_seconds * 0.9e9:
-                self._rotate()
-        self._seal()
-        self._hand_over(self._own)
-        self._bound()
 
     def _seal(self) -> None:
-        """Sync what was put aside and give it its name."""
-        with self._lock:
-            full, self._full = self._full, []
-        for file, segment in full:
+        """Sync what was put aside and give it its name; what gets none stays aside.
+
+        A sync that failed is not tried again: the kernel has let the pages go, and a second one succeeds without them.
+        """
+        while self._full:
+            file, segment = self._full[0]
             path = self._own / f"{segment.begun_ns:020d}.open"
             try:
                 os.fdatasync(file)
-            finally:
-                os.close(file)
+            except OSError as error:
+                log.error("spool_unsynced", extra={"action": "spool_unsynced", "reason": error.strerror})
             if segment.n_bytes:
                 path.rename(self._own / segment.name)
             else:
                 path.unlink(missing_ok=True)
+            del self._full[0]
+            os.close(file)
+
+    def _hand_over_own(self) -> None:
+        self._hand_over(self._own)
 
     def _hand_over(self, folder: Path) -> None:
         for path in sorted(folder.iterdir()):
@@ -196,15 +213,18 @@ class Spool:
             path.unlink(missing_ok=True)
             self._in_medium += segment.disk_bytes
 
-    def _recover(self) -> None:
-        """Hand over what processes that no longer hold their lock have left."""
+    def _recover(self) -> bool:
+        """Hand over what processes that no longer hold their lock have left; False where that has to wait."""
+        whole = True
         for folder in sorted(self._folder.iterdir()):
             if folder == self._own or folder.name.startswith(".") or not folder.is_dir():
                 continue
             try:
                 self._recover_one(folder)
             except OSError as error:
+                whole = False
                 log.warning("spool_waits", extra={"action": "spool_waits", "reason": error.strerror})
+        return whole
 
     def _recover_one(self, folder: Path) -> None:
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -224,20 +244,25 @@ class Spool:
 
     def _bound(self) -> None:
         """Drop the oldest segments beyond the bound, here and in the medium, and count their records."""
-        here = [segment for path in self._own.iterdir() if (segment := parse_name(path.name))]
+        here = {segment for path in self._own.iterdir() if (segment := parse_name(path.name))}
         size_here = sum(segment.disk_bytes for segment in here)
         if size_here + self._in_medium < self._max_bytes:
             return
-        there = list(segments_in(self._medium, self.host))
+        try:
+            there = set(segments_in(self._medium, self.host))
+        except OSError:  # out of reach, and then what lies here has to be bounded alone
+            there = set()
         self._in_medium = sum(segment.disk_bytes for segment in there)
         excess = size_here + self._in_medium - self._max_bytes
-        for segment in sorted([*here, *there]):
+        for segment in sorted(here | there):
             if excess <= 0:
                 break
+            if segment in there:
+                self._medium.delete(segment_key(self.host, segment))
+                self._in_medium -= segment.disk_bytes
             (self._own / segment.name).unlink(missing_ok=True)
-            self._medium.delete(segment_key(self.host, segment))
             excess -= segment.disk_bytes
-            self.dropped += segment.records
+            self.count_dropped(segment.records)
             log.error("spool_dropped", extra={"action": "spool_dropped", "records": segment.records})
 
 

@@ -1,5 +1,7 @@
 """The spool on a real disk: what was appended comes up, whoever dies, and the bound holds."""
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -122,6 +124,56 @@ def test_with_the_medium_gone_it_waits(folder: Path, medium: FolderMedium) -> No
     time.sleep(0.3)
     medium.root.unlink()
     eventually(lambda: came_up(medium) == [b"one"])
+    spool.stop()
+
+
+def test_what_a_dead_process_left_waits_for_the_medium(folder: Path, medium: FolderMedium) -> None:
+    medium.root.write_bytes(b"no folder")
+    first = Spool(folder, medium, 1 << 30, seal_seconds=0.05)
+    first.start()
+    first.append([b"one"])
+    first.stop()
+    second = Spool(folder, medium, 1 << 30, seal_seconds=0.05)
+    second.start()
+    time.sleep(0.2)
+    medium.root.unlink()
+    eventually(lambda: came_up(medium) == [b"one"])
+    second.stop()
+
+
+def test_with_the_medium_gone_the_bound_holds_here(folder: Path, medium: FolderMedium) -> None:
+    medium.root.write_bytes(b"no folder")
+    spool = Spool(folder, medium, 5 * 4096, seal_seconds=0.05)
+    spool.start()
+    for number in range(12):
+        spool.append([str(number).encode()])
+        time.sleep(0.1)
+    eventually(lambda: spool.dropped >= 6)
+    medium.root.unlink()
+    eventually(lambda: came_up(medium)[-1:] == [b"11"])
+    spool.stop()
+    left = came_up(medium)
+    assert left == [str(number).encode() for number in range(12)][-len(left) :]
+    assert spool.dropped == 12 - len(left)
+
+
+def test_a_sync_that_fails_leaves_nothing_behind(
+    folder: Path, medium: FolderMedium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [OSError(errno.EIO, "broken"), OSError(errno.EIO, "broken")]
+
+    def sync(file: int) -> None:
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    spool = Spool(folder, medium, 1 << 30, seal_bytes=1, seal_seconds=60)
+    spool.start()
+    before = len(os.listdir("/proc/self/fd"))
+    for name in (b"one", b"two", b"three"):
+        spool.append([name])
+    eventually(lambda: came_up(medium) == [b"one", b"two", b"three"])
+    assert len(os.listdir("/proc/self/fd")) <= before
     spool.stop()
 
 
