@@ -26,7 +26,7 @@ from modelyard.serving.addresses import Address, Verb, find_address
 from modelyard.serving.artifacts import LocalArtifacts
 from modelyard.serving.call import BodyProtocol, Call, Part
 from modelyard.serving.delivery import Delivery, internal, send, take
-from modelyard.serving.engine import Engine
+from modelyard.serving.engine import Engine, stopping
 from modelyard.serving.loader import Loader
 from modelyard.serving.message import JSON, Done, Request, Response
 from modelyard.serving.pickup import Pickup
@@ -100,7 +100,7 @@ class Core:
         try:
             self._decoding.submit(self._guarded, call, self._route)
         except RuntimeError:
-            self._delivery.refuse(call, Unavailable("the server is stopping; try again", retry_after=1))
+            self._delivery.refuse(call, stopping())
 
     def new_request_id(self) -> str:
         """Return an id that no other request of any process has."""

@@ -51,6 +51,7 @@ class Engine:
         )
         self._queues: dict[VersionKey, VersionQueue] = {}
         self._lock = threading.Lock()
+        self._stopping = False
         self._loading = ThreadPoolExecutor(LOADING_THREADS, thread_name_prefix="load")
         self._running = ThreadPoolExecutor(RUNNING_THREADS, thread_name_prefix="run")
 
@@ -70,17 +71,23 @@ class Engine:
                 continue
 
     def queue(self, key: VersionKey, name: str, version: ServedVersion) -> VersionQueue:
-        """Return the version's queue; a load is begun where there is none, or where the last failed a while ago."""
+        """Return the version's queue; a load is begun where there is none, or where the last failed a while ago.
+
+        Raises:
+            Unavailable: when there is none and the server stops.
+        """
         with self._lock:
             queue = self._queues.get(key)
             if queue is not None and (queue.failure is None or time.monotonic() - queue.failed_at < self.retry_seconds):
                 return queue
+            if self._stopping:
+                raise stopping()
             queue = VersionQueue(
                 name, deliver=self._deliver, defer=self._defer, pool=self._running, limits=self._limits
             )
             self._queues[key] = queue
             self.loads += 1
-        self._loading.submit(self._load, key[0], queue, version)
+            self._loading.submit(self._load, key[0], queue, version)
         return queue
 
     def ensure(
@@ -116,13 +123,15 @@ class Engine:
 
     def stop(self) -> None:
         """Finish what is under way and unload everything."""
+        with self._lock:
+            self._stopping = True
         self._loading.shutdown(wait=True, cancel_futures=True)
         with self._lock:
             queues = list(self._queues.values())
             self._queues.clear()
         for queue in queues:
             if not queue.is_ready and queue.failure is None:
-                queue.failed(Unavailable("the server is stopping; try again", retry_after=1))
+                queue.failed(stopping())
             queue.retire()
         self._running.shutdown(wait=True)
 
@@ -159,6 +168,11 @@ class _Countdown:
             last = self._count == 0
         if last:
             self._ready(self._error)
+
+
+def stopping() -> Unavailable:
+    """Return what those are told who come when the server ends."""
+    return Unavailable("the server is stopping; try again", retry_after=1)
 
 
 def _as_unavailable(name: str, error: Exception) -> Unavailable:

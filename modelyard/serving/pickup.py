@@ -16,7 +16,7 @@ from modelyard.core.errors import ArtifactCorrupt, ModelyardError, Unavailable
 from modelyard.exchange import publication
 from modelyard.exchange.medium import Medium
 from modelyard.exchange.snapshot import Index, IndexEntry, ModelDocument, ServedVersion, TenantDocument
-from modelyard.serving.engine import Engine, VersionKey
+from modelyard.serving.engine import Engine, VersionKey, stopping
 from modelyard.serving.recorder import Recorder
 from modelyard.serving.served import ModelSlot, ServedModel, Snapshot, TenantView, VersionView
 
@@ -66,10 +66,16 @@ class Pickup:
         if self._thread.is_alive():
             self._thread.join()
         self._reading.shutdown(wait=True, cancel_futures=True)
+        for tenant in self.snapshot.tenants.values():
+            for slot in tenant.slots.values():
+                slot.fail(stopping())
 
     def fetch(self, slot: ModelSlot) -> None:
         """Read a model's document for its first use, off this thread."""
-        self._reading.submit(self._refresh, slot, slot.wanted)
+        try:
+            self._reading.submit(self._refresh, slot, slot.wanted)
+        except RuntimeError:  # the server stops
+            slot.fail(stopping())
 
     def look(self) -> None:
         """Read what has changed. What lies rotten in the medium leaves the old in use; the next look tries again."""

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from copy import copy
+from functools import partial
 
 from modelyard.core.errors import DeadlineExceeded, ModelFailed, ModelyardError, Unavailable
 from modelyard.core.tensors import Answer, join, split
@@ -105,7 +106,7 @@ class VersionQueue:
         for watcher in watchers:
             watcher(None)
         if running:
-            self._pool.submit(self._run_in_pool)
+            self._in_pool(self._run_in_pool)
 
     def failed(self, error: ModelyardError) -> None:
         """Refuse what waits and what will come."""
@@ -134,7 +135,14 @@ class VersionQueue:
                 return
             runtime, self._runtime = self._runtime, None
         if runtime is not None:
-            self._pool.submit(_unload, self.name, runtime)
+            self._in_pool(partial(_unload, self.name, runtime))
+
+    def _in_pool(self, run: Callable[[], None]) -> None:
+        """Run in a thread of the pool; right here when it takes nothing more, as the server stops."""
+        try:
+            self._pool.submit(run)
+        except RuntimeError:
+            run()
 
     def _schedule(self, *, nested: bool = False) -> None:
         """Run what waits. `nested`: a run calls this; without a loop it may not run the next, or it would never end."""
@@ -145,7 +153,7 @@ class VersionQueue:
             if not nested:
                 self._run_here()
                 return
-        self._pool.submit(self._run_in_pool)
+        self._in_pool(self._run_in_pool)
 
     def _is_quick(self, seconds: float) -> bool:
         """Tell whether a batch runs inline. One in many that is a little too dear does too.
@@ -167,7 +175,7 @@ class VersionQueue:
         if works:
             self._run(works)
         elif self._waiting:
-            self._pool.submit(self._run_in_pool)
+            self._in_pool(self._run_in_pool)
             return
         if not self._rest():
             self._schedule(nested=True)
@@ -194,7 +202,7 @@ class VersionQueue:
                 return True
             runtime, self._runtime = self._runtime, None
         if runtime is not None:
-            self._pool.submit(_unload, self.name, runtime)
+            self._in_pool(partial(_unload, self.name, runtime))
         return True
 
     def _take(self, seconds: float | None) -> list[Work]:

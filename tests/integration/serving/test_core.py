@@ -254,6 +254,20 @@ def test_passes_limits_and_what_is_not_served(yard: Yard, iris: Trained, asker: 
     wait_until(lambda: one.send("/predict/iris", body).status == 403)
 
 
+def test_who_comes_when_the_server_has_stopped_is_told_so(yard: Yard, iris: Trained, asker: Any) -> None:
+    yard.publish("iris", {1: yard.version(iris, 11)})
+    yard.publish("other", {1: yard.version(iris, 12)})
+    one = asker(preload=("iris",))
+    body = {"rows": iris.sample(1)}
+    assert one.send("/predict/iris", body).status == 200
+    one.core.stop()
+    for _ in range(2):
+        for path in ("/predict/iris", "/predict/other"):
+            response = one.send(path, body)
+            assert (response.status, dict(response.headers)[b"retry-after"]) == (503, b"1")
+            assert b"stopping" in response.body
+
+
 def test_after_a_start_with_a_broken_plan_the_last_good_one_serves(
     yard: Yard, iris: Trained, other_iris: Trained, asker: Any
 ) -> None:

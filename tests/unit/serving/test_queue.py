@@ -247,6 +247,22 @@ def test_a_retired_version_drains_and_then_gives_its_memory_back(before: bool) -
         assert runtime.unloaded.wait(5)
 
 
+def test_a_version_that_runs_while_the_server_stops_is_unloaded_too() -> None:
+    box, gate = Box(), threading.Event()
+    runtime = Doubler(gate)
+    pool = ThreadPoolExecutor(2)
+    queue = queue_of(box, pool)
+    queue.loaded(runtime, inline=False)
+    queue.submit(work(1.0))
+    time.sleep(0.05)
+    queue.retire()
+    pool.shutdown(wait=False)
+    gate.set()
+    assert right(box.wait(1)[0])
+    assert runtime.unloaded.wait(5)
+    pool.shutdown(wait=True)
+
+
 def test_a_version_retired_while_it_loads_is_unloaded() -> None:
     box, runtime = Box(), Doubler()
     with ThreadPoolExecutor(2) as pool:
