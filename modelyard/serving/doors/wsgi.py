@@ -15,6 +15,7 @@ Environment = MutableMapping[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 _CHUNK = 64 << 10
+_MAX_DIGITS = 19
 
 
 class WsgiDoor:
@@ -33,7 +34,7 @@ class WsgiDoor:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
         headers.append(("content-length", str(len(response.body))))
         start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
-        return [response.body]
+        return [] if environment["REQUEST_METHOD"] == "HEAD" else [response.body]
 
     def _answer(self, request: Request) -> Response:
         there = threading.Event()
@@ -77,7 +78,8 @@ def _body(environment: Environment, most: int) -> bytes:
     given = environment.get("CONTENT_LENGTH") or ""
     if given and not (given.isascii() and given.isdigit()):
         raise InvalidInput("the Content-Length header is no whole number")
-    if given and int(given[:20]) > most:
+    given = given.lstrip("0") or given[:1]  # many zeros would get a long number past a look at its first digits
+    if len(given) > _MAX_DIGITS or int(given or 0) > most:
         raise _over(most)
     if not given and not environment.get("wsgi.input_terminated") and "HTTP_TRANSFER_ENCODING" not in environment:
         return b""
