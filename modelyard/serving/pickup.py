@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from modelyard.core.errors import ArtifactCorrupt, ModelyardError, Unavailable
+from modelyard.core.errors import ModelyardError, Unavailable
 from modelyard.exchange import publication
 from modelyard.exchange.medium import Medium
 from modelyard.exchange.snapshot import Index, IndexEntry, ModelDocument, ServedVersion, TenantDocument
@@ -78,17 +78,21 @@ class Pickup:
             slot.fail(stopping())
 
     def look(self) -> None:
-        """Read what has changed. What lies rotten in the medium leaves the old in use; the next look tries again."""
-        data, from_cache = self._read_index()
+        """Read what has changed.
+
+        What lies rotten in the medium leaves the old in use, after a start what this disk kept; the next look tries
+        again.
+        """
+        data = self._read_index()
         if data is not None and data != self._index:
-            try:
-                whole = self._take(publication.decode_index(data))
-            except ArtifactCorrupt as error:
-                self._refuse("index", "", error)
-            else:
-                self._index = data if whole else None
-                if whole and not from_cache:
-                    self._keep(publication.INDEX, data)
+            whole = self._use(data)
+            self._index = data if whole else None
+            if whole:
+                self._keep(publication.INDEX, data)
+        if self._index is None and not self.snapshot.tenants:
+            kept = self._cache.read(publication.INDEX)
+            if kept is not None:
+                self._use(kept)
         self._refresh_changed()
 
     def _watch(self) -> None:
@@ -101,16 +105,20 @@ class Pickup:
             except Exception:
                 log.exception("look_failed", extra={"action": "look_failed"})
 
-    def _read_index(self) -> tuple[bytes | None, bool]:
-        """Return the index's bytes; those of the last good one when the medium has none and nothing is in use yet."""
+    def _read_index(self) -> bytes | None:
         try:
-            data = self._medium.read(publication.INDEX)
+            return self._medium.read(publication.INDEX)
         except OSError as error:
             self._refuse("medium", "", Unavailable(f"the medium is out of reach: {error.strerror}"))
-            data = None
-        if data is None and not self.snapshot.tenants:
-            return self._cache.read(publication.INDEX), True
-        return data, False
+            return None
+
+    def _use(self, data: bytes) -> bool:
+        """Bring an index into use; False when it, or a document that it names, had to be refused."""
+        try:
+            return self._take(publication.decode_index(data))
+        except ModelyardError as error:
+            self._refuse("index", "", error)
+            return False
 
     def _take(self, index: Index) -> bool:
         """Bring the index's tenants into use; False when one had to be refused."""
@@ -246,14 +254,14 @@ class Pickup:
             except (ModelyardError, OSError):
                 pass
             raise
-        data = self._medium.read(key)
-        if data is not None:
-            self._keep(key, data)
+        self._keep(key)
         return document
 
-    def _keep(self, key: str, data: bytes) -> None:
+    def _keep(self, key: str, data: bytes | None = None) -> None:
+        """Keep a copy of `data`, or of what the medium has. That none can be kept is no reason not to serve."""
         try:
-            if self._cache.read(key) != data:
+            data = self._medium.read(key) if data is None else data
+            if data is not None and self._cache.read(key) != data:
                 self._cache.write(key, data)
         except OSError as error:
             log.warning("cache_failed", extra={"action": "cache_failed", "reason": error.strerror})

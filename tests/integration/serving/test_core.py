@@ -199,6 +199,21 @@ def test_rotten_and_cut_documents_are_refused_and_the_old_stay(yard: Yard, iris:
     wait_until(lambda: one.send("/predict/iris", body, "yard_another0_" + "z" * 43).status == 200)
 
 
+def test_after_a_start_with_a_rotten_index_the_last_good_one_holds(yard: Yard, iris: Trained, asker: Any) -> None:
+    yard.publish("iris", {1: yard.version(iris, 11)})
+    body = {"rows": iris.sample(1)}
+    first = asker()
+    assert first.ask("/predict/iris", body)["version"] == 1
+    index = yard.medium.read(publication.INDEX) or b""
+    yard.medium.write(publication.INDEX, index[:-5])
+    second = asker()
+    assert second.ask("/predict/iris", body)["version"] == 1
+    yard.medium.write(publication.INDEX, index)
+    yard.keys["1"] = []
+    yard.publish_tenant()
+    wait_until(lambda: second.send("/predict/iris", body).status == 401, 2)
+
+
 def test_entities_keep_their_arm_and_each_row_its_version(
     yard: Yard, iris: Trained, other_iris: Trained, asker: Any
 ) -> None:
