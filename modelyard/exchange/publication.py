@@ -7,11 +7,12 @@ The order is: artifacts, then model documents (`write_model`), then the tenant's
 import hashlib
 import hmac
 import time
+from collections.abc import Iterable
 from typing import TypeVar
 
 import msgspec
 
-from modelyard.core.errors import ArtifactCorrupt, Conflict, Unavailable
+from modelyard.core.errors import ArtifactCorrupt, Conflict, Misconfigured, Unavailable
 from modelyard.exchange.medium import Medium
 from modelyard.exchange.snapshot import FORMAT, Index, IndexEntry, ModelDocument, TenantDocument
 
@@ -53,6 +54,28 @@ def write_tenant(medium: Medium, document: TenantDocument) -> None:
             raise Conflict(f"the document of model `{gone[0]}` is not in the medium: expected it to be written first")
         entry = IndexEntry(revision=document.revision, digest=digest)
         return _encode(Index(tenants={**index.tenants, document.tenant: entry}))
+
+    medium.edit(INDEX, edit)
+
+
+def restore_index(medium: Medium, documents: Iterable[TenantDocument]) -> None:
+    """Write an index of these tenants, all at once, in place of one that is not readable; a readable one stays.
+
+    The models' documents that they name are not looked for: a data plane keeps what it serves while it cannot read one.
+    """
+    entries = {}
+    for document in documents:
+        data = _encode(document)
+        digest = hashlib.sha256(data).hexdigest()
+        medium.write(tenant_key(document.tenant, digest), data)
+        entries[document.tenant] = IndexEntry(revision=document.revision, digest=digest)
+
+    def edit(old: bytes | None) -> bytes | None:
+        try:
+            decode_index(old)
+        except ArtifactCorrupt:
+            return _encode(Index(tenants=entries))
+        return None
 
     medium.edit(INDEX, edit)
 
@@ -109,7 +132,7 @@ def sweep_documents(medium: Medium, keep_seconds: float = KEEP_SECONDS, now: flo
     def edit(old: bytes | None) -> bytes | None:
         nonlocal deleted
         index = decode_index(old)
-        since = _decode(medium.read(UNNAMED) or b"{}", dict[str, float])
+        since = _unnamed(medium)
         named = _named(medium, index)
         unnamed: dict[str, float] = {}
         for key in [*medium.keys("tenants/"), *medium.keys("models/")]:
@@ -137,13 +160,26 @@ def model_key(tenant: str, digest: str) -> str:
 
 
 def decode_index(data: bytes | None) -> Index:
-    """Read the index's bytes; None is an empty one. Raises `ArtifactCorrupt`."""
+    """Read the index's bytes; None is an empty one.
+
+    Raises:
+        ArtifactCorrupt: when they are not readable.
+        Misconfigured: when another release wrote them.
+    """
     if data is None:
         return Index()
     index = _decode(data, Index)
     if index.format != FORMAT:
-        raise ArtifactCorrupt(f"the index has format {index.format}: expected {FORMAT}, so another release wrote it")
+        raise Misconfigured(f"the index has format {index.format}: expected {FORMAT}, so another release wrote it")
     return index
+
+
+def _unnamed(medium: Medium) -> dict[str, float]:
+    """Return since when which documents are known to be unnamed; what is rotten is noted anew."""
+    try:
+        return _decode(medium.read(UNNAMED) or b"{}", dict[str, float])
+    except ArtifactCorrupt:
+        return {}
 
 
 def _named(medium: Medium, index: Index) -> set[str]:

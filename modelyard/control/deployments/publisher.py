@@ -21,9 +21,15 @@ from modelyard.control.deployments.documents import build
 from modelyard.control.deployments.models import Published
 from modelyard.control.registry.models import Model
 from modelyard.control.tenancy.models import ApiKey, Tenant
-from modelyard.core.errors import Conflict
+from modelyard.core.errors import ArtifactCorrupt, Conflict
 from modelyard.exchange.medium import FolderMedium, Medium
-from modelyard.exchange.publication import read_index, sweep_documents, write_model, write_tenant
+from modelyard.exchange.publication import (
+    read_index,
+    restore_index,
+    sweep_documents,
+    write_model,
+    write_tenant,
+)
 from modelyard.exchange.snapshot import KeyEntry, TenantDocument
 
 log = structlog.get_logger(__name__)
@@ -82,10 +88,16 @@ def reconcile(to: Medium | None = None) -> int:
     """Let every tenant be published again whose entry in the medium is missing or older than the database says.
 
     Returns:
-        How many there are. A medium that was emptied, or replaced by an older copy, is mended by that.
+        How many there are. A medium that was emptied, replaced by an older copy, or holds an index that is not
+        readable is mended by that.
     """
     published = list(Tenant.objects.filter(published_revision__gt=0))
-    index = read_index(to or medium())
+    try:
+        index = read_index(to or medium())
+    except ArtifactCorrupt:
+        log.warning("index_rotten")
+        restore_index(to or medium(), map(_document, published))  # one by one, those not yet written would be missed
+        index = None
     entries = index.tenants if index else {}
     mended = 0
     for tenant in published:

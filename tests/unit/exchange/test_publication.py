@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.core.errors import ArtifactCorrupt, Conflict, Unavailable
+from modelyard.core.errors import ArtifactCorrupt, Conflict, Misconfigured, Unavailable
 from modelyard.core.plan import Arm, Plan
 from modelyard.exchange import publication
 from modelyard.exchange.medium import FolderMedium
@@ -80,6 +80,30 @@ def test_a_cut_index_and_a_missing_document_are_told_apart(medium: FolderMedium)
         publication.read_index(medium)
     with pytest.raises(Unavailable):
         publication.read_model(medium, "1", "0" * 64)
+
+
+def test_an_index_that_is_not_readable_is_written_again_whole_and_a_readable_one_stays(medium: FolderMedium) -> None:
+    medium.write(publication.INDEX, b'{"tenants": {"1": {"rev')
+    publication.restore_index(medium, [tenant("1", 3), tenant("2", 5)])
+    assert [entry(medium, name).revision for name in ("1", "2")] == [3, 5]
+    assert publication.read_tenant(medium, "2", entry(medium, "2").digest) == tenant("2", 5)
+    publication.restore_index(medium, [tenant("1", 1)])
+    assert [entry(medium, name).revision for name in ("1", "2")] == [3, 5]
+
+
+def test_another_releases_index_is_told_from_a_rotten_one_and_stays(medium: FolderMedium) -> None:
+    medium.write(publication.INDEX, b'{"tenants":{},"format":2}')
+    for act in (lambda: publication.restore_index(medium, []), lambda: publication.write_tenant(medium, tenant())):
+        with pytest.raises(Misconfigured, match="another release"):
+            act()
+    assert medium.read(publication.INDEX) == b'{"tenants":{},"format":2}'
+
+
+def test_a_rotten_note_of_the_unnamed_does_not_stop_the_sweep(medium: FolderMedium) -> None:
+    publication.write_model(medium, "1", MODEL)
+    medium.write(publication.UNNAMED, b"{rot")
+    assert publication.sweep_documents(medium, now=1000) == 0
+    assert publication.sweep_documents(medium, now=4600) == 1
 
 
 def test_another_tenants_document_is_refused(medium: FolderMedium) -> None:

@@ -15,7 +15,7 @@ from modelyard.control.registry.services import create_model, delete_model, move
 from modelyard.control.tenancy.models import Tenant
 from modelyard.control.tenancy.services import Actor, create_key, revoke_key
 from modelyard.exchange.medium import FolderMedium
-from modelyard.exchange.publication import read_index, read_model, read_tenant
+from modelyard.exchange.publication import INDEX, read_index, read_model, read_tenant
 from modelyard.exchange.snapshot import Limits, ModelDocument, TenantDocument
 from tests.integration.control import versions
 
@@ -149,6 +149,20 @@ def test_an_emptied_medium_is_filled_again(tenant: Tenant, admin: Actor, model: 
     assert publisher.publish_pending(empty) == 1
     assert sorted(model_of(empty, tenant).versions) == [1]
     assert publisher.reconcile(empty) == 0
+
+
+def test_a_rotten_index_is_written_again_at_once_with_every_tenant(
+    tenant: Tenant, stranger: Tenant, admin: Actor, model: Model, medium: FolderMedium
+) -> None:
+    versions.ready(admin, model)
+    publisher.publish_pending()
+    whole = medium.read(INDEX) or b""
+    medium.write(INDEX, whole[:-3])
+    assert publisher.reconcile() == 2
+    assert medium.read(INDEX) == whole
+    assert publisher.publish_pending() == 2
+    assert sorted(model_of(medium, tenant).versions) == [1]
+    assert publisher.reconcile() == 0
 
 
 def test_documents_that_nobody_names_go_after_an_hour(
