@@ -79,7 +79,7 @@ class Call:
     """What is known of a request so far.
 
     Attributes:
-        at: when it came, in seconds since 1970; `started` is the same on `time.perf_counter`.
+        at: when it came, in seconds since 1970; `started` is the same on `time.monotonic`.
         model: name of the tenant's model, once it is known to exist.
         view: the version by whose signature it was read.
         parts: who answers which rows.
@@ -110,7 +110,7 @@ class Call:
         self.request_id = request_id
         self.protocol = protocol
         self.at = time.time()
-        self.started = time.perf_counter()
+        self.started = time.monotonic()
         self.tenant: TenantView | None = None
         self.model: str | None = None
         self.view: VersionView | None = None

@@ -7,6 +7,7 @@ in a thread, and `done` is called from there.
 
 import asyncio
 import itertools
+import logging
 import re
 import secrets
 import threading
@@ -38,10 +39,13 @@ from modelyard.serving.router import choose, representative
 from modelyard.serving.served import ModelSlot, ServedModel, VersionView
 from modelyard.serving.work import Work
 
+log = logging.getLogger(__name__)
+
 LARGE_BODY_BYTES = 64 << 10
 """Bodies from this size on are decoded in a thread, so that a server's loop does not stall."""
 
 DECODING_THREADS = 2
+CLOCK_SECONDS = 0.25
 SCOPE = "predict"
 _COMPARED_NAMES = 200
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,100}\Z")
@@ -63,6 +67,8 @@ class Core:
         loader = Loader(LocalArtifacts(cache / "artifacts", store), settings)
         self.engine = Engine(settings, loader, deliver=self._delivery.deliver, defer=defer)
         self.pickup = Pickup(medium, FolderMedium(cache / "snapshot"), self.engine, self.recorder, settings.preload)
+        self._stopped = threading.Event()
+        self._clock = threading.Thread(target=self._watch_clock, name="clock", daemon=True)
         self._max_rows: int = settings.max_rows
         self._timeout_seconds: float = settings.request_timeout_seconds
         self._stopping = False
@@ -79,6 +85,7 @@ class Core:
     def start(self) -> None:
         """Bring what is published into use; versions load in the background."""
         self.spool.start()
+        self._clock.start()
         self.pickup.start()
 
     def stop(self) -> None:
@@ -87,6 +94,9 @@ class Core:
         self._decoding.shutdown(wait=True)
         self.pickup.stop()
         self.engine.stop()
+        self._stopped.set()
+        if self._clock.is_alive():
+            self._clock.join()
         self.recorder.tell_drops()
         self.spool.stop()
 
@@ -101,6 +111,16 @@ class Core:
             self._decoding.submit(self._guarded, call, self._route)
         except RuntimeError:
             self._delivery.refuse(call, stopping())
+
+    def _watch_clock(self) -> None:
+        """Hold deadlines in a thread that waits for nothing else: no medium that hangs may stop it."""
+        while not self._stopped.wait(CLOCK_SECONDS):
+            try:
+                self.engine.expire()
+                self.pickup.expire()
+                self.recorder.tell_drops()
+            except Exception:
+                log.exception("clock_failed", extra={"action": "clock_failed"})
 
     def new_request_id(self) -> str:
         """Return an id that no other request of any process has."""
@@ -154,7 +174,7 @@ class Core:
 
             self._guarded(call, resume)
 
-        if slot.wait(ready):
+        if slot.wait(ready, call.started + self._timeout_seconds):
             self.pickup.fetch(slot)
 
     def _describe(self, call: Call, address: Address, served: ServedModel) -> None:
@@ -192,7 +212,7 @@ class Core:
         else:
             call.parts = self._parts(call, served)
         timeout = min(limits.timeout_seconds or self._timeout_seconds, self._timeout_seconds)
-        self._submit(call, max_rows, time.monotonic() + timeout)
+        self._submit(call, max_rows, call.started + timeout)
 
     @staticmethod
     def _allow(call: Call, view: VersionView) -> None:

@@ -54,7 +54,6 @@ class Pickup:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="pickup", daemon=True)
         self._tidied = time.monotonic()
-        self._every_tick: list[Callable[[], None]] = [engine.expire, recorder.tell_drops]
 
     def start(self) -> None:
         """Bring the tenants into use, then load and look in the background."""
@@ -76,6 +75,13 @@ class Pickup:
             self._reading.submit(self._refresh, slot, slot.wanted)
         except RuntimeError:  # the server stops
             slot.fail(stopping())
+
+    def expire(self) -> None:
+        """Answer the requests that waited too long for a model's document."""
+        now = time.monotonic()
+        for tenant in self.snapshot.tenants.values():
+            for slot in tenant.slots.values():
+                slot.expire(now)
 
     def look(self) -> None:
         """Read what has changed.
@@ -99,8 +105,6 @@ class Pickup:
         while not self._stopping.wait(LOOK_SECONDS):
             try:
                 self.look()
-                for task in self._every_tick:
-                    task()
                 self._tidy()
             except Exception:
                 log.exception("look_failed", extra={"action": "look_failed"})
@@ -274,7 +278,7 @@ class Pickup:
             self._recorder.event("refused", tenant=what if what.isdigit() else None, message=reason)
 
     def _tidy(self) -> None:
-        """Now and then unload what no plan names, and forget documents that nothing names."""
+        """Now and then unload what no plan names."""
         if time.monotonic() - self._tidied < TIDY_SECONDS:
             return
         self._tidied = time.monotonic()

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 
-from modelyard.core.errors import ModelyardError, NotFound
+from modelyard.core.errors import DeadlineExceeded, ModelyardError, NotFound
 from modelyard.core.signature import Signature
 from modelyard.exchange.snapshot import KeyEntry, ModelDocument, ServedVersion, TenantDocument
 from modelyard.serving.engine import VersionKey
@@ -89,14 +89,17 @@ class ModelSlot:
         self.refused = ""
         self.retry_at = 0.0
         self.pending = ""
-        self._waiting: list[Callable[[ModelyardError | None], None]] = []
+        self._waiting: list[tuple[float, Callable[[ModelyardError | None], None]]] = []
         self._lock = threading.Lock()
 
-    def wait(self, ready: Callable[[ModelyardError | None], None]) -> bool:
-        """Have `ready` called when something is served; True for the first who waits: that one must fetch it."""
+    def wait(self, ready: Callable[[ModelyardError | None], None], deadline: float) -> bool:
+        """Have `ready` called when something is served; True for the first who waits: that one must fetch it.
+
+        `deadline`: on `time.monotonic`.
+        """
         with self._lock:
             if self.served is None:
-                self._waiting.append(ready)
+                self._waiting.append((deadline, ready))
                 return len(self._waiting) == 1
         ready(None)
         return False
@@ -106,14 +109,24 @@ class ModelSlot:
         with self._lock:
             self.served = served
             waiting, self._waiting = self._waiting, []
-        for ready in waiting:
+        for _, ready in waiting:
             ready(None)
+
+    def expire(self, now: float) -> None:
+        """Tell those whose deadline has passed."""
+        if not self._waiting:
+            return
+        with self._lock:
+            late = [ready for deadline, ready in self._waiting if deadline <= now]
+            self._waiting = [one for one in self._waiting if one[0] > now]
+        for ready in late:
+            ready(DeadlineExceeded(f"model `{self.name}` was not there within the time allowed"))
 
     def fail(self, error: ModelyardError) -> None:
         """Tell those who wait that there is nothing to serve."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
-        for ready in waiting:
+        for _, ready in waiting:
             ready(error)
 
 

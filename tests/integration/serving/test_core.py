@@ -14,6 +14,7 @@ import pytest
 from modelyard.core.plan import Arm, Plan
 from modelyard.core.settings import Settings
 from modelyard.exchange import passes, publication
+from modelyard.exchange.medium import FolderMedium
 from modelyard.exchange.records import Answered, Failed, decode
 from modelyard.exchange.segments import read_segment
 from modelyard.exchange.snapshot import Limits
@@ -267,6 +268,43 @@ def test_passes_limits_and_what_is_not_served(yard: Yard, iris: Trained, asker: 
     yard.add_key("1", SECRET, scopes=("read",))
     yard.publish_tenant()
     wait_until(lambda: one.send("/predict/iris", body).status == 403)
+
+
+class Hanging(FolderMedium):
+    """A medium that, once told so, answers nothing any more, as a hard NFS mount whose server is gone."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.works = threading.Event()
+        self.works.set()
+
+    def read(self, key: str) -> bytes | None:
+        self.works.wait()
+        return super().read(key)
+
+
+def test_deadlines_hold_while_the_medium_hangs(yard: Yard, iris: Trained, asker: Any) -> None:
+    yard.publish("iris", {1: yard.version(iris, 11)})
+    yard.publish("other", {1: yard.version(iris, 12)})
+    yard.medium = medium = Hanging(yard.medium.root)
+    one = asker(preload=("iris",), request_timeout_seconds=1.0)
+    body = {"rows": iris.sample(1)}
+    assert one.send("/predict/iris", body).status == 200
+    held = threading.Event()
+    runtime = next(iter(one.core.engine._queues.values()))._runtime
+    predict, runtime.predict = runtime.predict, lambda batch: (held.wait(10), predict(batch))[1]
+    medium.works.clear()
+    time.sleep(0.5)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            slow = pool.submit(one.send, "/predict/other", body)
+            assert one.send("/predict/other", body).status == 504
+            assert slow.result().status == 504
+            held_up = [pool.submit(one.send, "/predict/iris", {"rows": iris.sample(5) * 200}) for _ in range(2)]
+            assert 504 in [task.result().status for task in held_up]
+    finally:
+        held.set()
+        medium.works.set()
 
 
 def test_who_comes_when_the_server_has_stopped_is_told_so(yard: Yard, iris: Trained, asker: Any) -> None:
