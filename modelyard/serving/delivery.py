@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelyard.core.errors import ModelyardError
+from modelyard.core.signature import Signature
 from modelyard.core.tensors import Batch
 from modelyard.exchange.prediction_ids import Maker
 from modelyard.exchange.records import Answered, Failed, Record
@@ -112,12 +113,29 @@ class Delivery:
             rows = part.rows or ()
             outcome, record = self._whole(call, part, take(call.decoded.batch, rows))
             records.append(record)
+            names = _counterparts(call.view.signature, part.view.signature)
             for place, row in enumerate(rows):
                 ids[row], versions[row] = outcome.prediction_ids[place], part.view.number
                 for name, values in outputs.items():
-                    found = outcome.outputs.get(name)
+                    found = outcome.outputs.get(names.get(name, ""))
                     values[row] = found[place] if found is not None else None
         return Outcome(call.view, outputs, ids, versions), records
+
+
+def _counterparts(asked: Signature, other: Signature) -> dict[str, str]:
+    """Return for outputs of the signature that a request was read by how another version calls them.
+
+    A prediction stands for a prediction whatever its name; so do probabilities, of the same classes in the same order.
+    """
+    names = {output.name: output.name for output in asked.outputs}
+    names[asked.prediction.name] = other.prediction.name
+    mine, its = asked.probabilities, other.probabilities
+    if mine is not None and its is not None:
+        if (mine.classes, mine.shape) == (its.classes, its.shape):
+            names[mine.name] = its.name
+        else:
+            del names[mine.name]
+    return names
 
 
 def take(batch: Batch, rows: Sequence[int]) -> Batch:

@@ -169,11 +169,11 @@ def test_a_sync_that_fails_leaves_nothing_behind(
     monkeypatch.setattr(os, "fdatasync", sync)
     spool = Spool(folder, medium, 1 << 30, seal_bytes=1, seal_seconds=60)
     spool.start()
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for name in (b"one", b"two", b"three"):
         spool.append([name])
     eventually(lambda: came_up(medium) == [b"one", b"two", b"three"])
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
     spool.stop()
 
 

@@ -1,5 +1,6 @@
 """The core in this process: loads, swaps, rot, entities, cold starts. No transport, real models."""
 
+import dataclasses
 import json
 import random
 import threading
@@ -9,10 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import onnx
 import pytest
 
 from modelyard.core.plan import Arm, Plan
 from modelyard.core.settings import Settings
+from modelyard.core.signature import Signature
 from modelyard.exchange import passes, publication
 from modelyard.exchange.medium import FolderMedium
 from modelyard.exchange.records import Answered, Failed, decode
@@ -235,6 +239,31 @@ def test_entities_keep_their_arm_and_each_row_its_version(
         alone = one.ask("/predict/iris", {"rows": [body["rows"][place]], "entity_ids": [entities[place]]})
         assert alone["version"] == number
     assert len(set(first["prediction_ids"])) == 100
+
+
+def test_arms_whose_outputs_have_other_names_answer_in_one_form(yard: Yard, iris: Trained, asker: Any) -> None:
+    named = renamed(iris, "klass", "shares")
+    yard.publish("iris", {1: yard.version(iris, 11), 2: yard.version(named, 12)}, Plan((Arm(1, 0.5), Arm(2, 0.5))))
+    rows = iris.sample(60)
+    answer = asker().ask("/predict/iris", {"rows": rows, "entity_ids": list(range(60))})
+    assert set(answer["versions"]) == {1, 2}
+    assert answer["predictions"] == iris.estimator.predict(iris.rows[:60]).tolist()
+    expected = iris.estimator.predict_proba(iris.rows[:60])[:, 0]
+    assert [share["0"] for share in answer["probabilities"]] == pytest.approx(expected.tolist(), rel=1e-5)
+
+
+def renamed(trained: Trained, *names: str) -> Trained:
+    """Give the same model with other names for its outputs."""
+    graph = onnx.load_from_string(trained.artifact)
+    new = dict(zip((output.name for output in trained.signature.outputs), names, strict=True))
+    for node in graph.graph.node:
+        node.input[:] = [new.get(name, name) for name in node.input]
+        node.output[:] = [new.get(name, name) for name in node.output]
+    for output in graph.graph.output:
+        output.name = new[output.name]
+    outputs = tuple(msgspec.structs.replace(output, name=new[output.name]) for output in trained.signature.outputs)
+    signature = Signature(trained.signature.columns, outputs)
+    return dataclasses.replace(trained, artifact=graph.SerializeToString(), signature=signature)
 
 
 def test_every_answer_and_refusal_of_a_model_has_its_record(yard: Yard, iris: Trained, asker: Any) -> None:
