@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelyard.core.signature import Column, DataType, Signature
+from modelyard.core.schema import example_row
+from modelyard.core.signature import Signature
 
 KEY_VARIABLE = "MODELYARD_KEY"
 LINE_LENGTH = 88
@@ -105,31 +106,3 @@ def _literal(row: Mapping[str, Any], write: Callable[[Any], str], comma: str = "
         lines[-1] += ("" if not lines[-1] else " ") + part + ","
     lines[-1] = lines[-1][:-1] + comma
     return "{\n" + "\n".join(f"    {line}" for line in lines) + "\n}"
-
-
-def example_row(signature: Signature) -> dict[str, Any]:
-    """Return a row that fits the signature: the middle of what was seen, the first category, else 0 or empty."""
-    return {column.name: example_value(column) for column in signature.columns}
-
-
-def example_value(column: Column) -> Any:
-    """Return a value that fits the column."""
-    value: Any
-    if column.categories:
-        value = column.categories[0]
-    elif column.type is DataType.STRING:
-        value = ""
-    elif column.type is DataType.BOOL:
-        value = False
-    else:
-        value = _middle(column)
-    for length in reversed(column.shape):
-        value = [value] * (length if length >= 0 else 1)
-    return value
-
-
-def _middle(column: Column) -> int | float:
-    if column.minimum is None or column.maximum is None:
-        return 0 if column.type.is_integer else 0.0
-    middle = (column.minimum + column.maximum) / 2
-    return round(middle) if column.type.is_integer else float(f"{middle:.4g}")

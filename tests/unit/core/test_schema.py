@@ -55,3 +55,17 @@ def test_the_example_fits() -> None:
     assert row["age"] == 54
     assert row["plan"] == "free"
     assert Decoder(SIGNATURE).decode(json.dumps({"rows": [row]}).encode(), 1).batch.n_rows == 1
+
+
+def test_an_example_is_the_middle_or_the_first_of_what_training_saw() -> None:
+    columns = (
+        Column("middle", DataType.FLOAT64, minimum=2, maximum=4),
+        Column("whole", DataType.INT64, minimum=2007, maximum=2010),
+        Column("first", DataType.STRING, categories=("Dream", "Biscoe")),
+        Column("text", DataType.STRING),
+        Column("flag", DataType.BOOL),
+        Column("picture", DataType.UINT8, shape=(2, -1)),
+    )
+    row = example_row(Signature(columns, SIGNATURE.outputs))
+    assert row == {"middle": 3.0, "whole": 2008, "first": "Dream", "text": "text", "flag": True, "picture": [[0], [0]]}
+    assert isinstance(row["whole"], int)

@@ -13,18 +13,15 @@ from typing import Any
 import pytest
 
 from modelyard.core.signature import Column, DataType, Output, Signature
-from modelyard.core.snippets import example_row, python_value, snippets
+from modelyard.core.snippets import python_value, snippets
 
 HOSTILE = 'it\'s "quoted" $(touch /tmp/x) `id` \\ \n</script> é 雪'
+SIGNATURE = Signature((Column("x", DataType.FLOAT64),), (Output("y", DataType.FLOAT64),))
 LONG = {f"a rather long column {number}": number / 7 for number in range(30)}
 
 
-def signature(*columns: Column) -> Signature:
-    return Signature(columns or (Column("x", DataType.FLOAT64),), (Output("y", DataType.FLOAT64),))
-
-
 def made(row: dict[str, Any], key: str = "") -> dict[str, str]:
-    given = snippets(url="http://127.0.0.1:9/", reference="iris:3", signature=signature(), sample=[row], key=key)
+    given = snippets(url="http://127.0.0.1:9/", reference="iris:3", signature=SIGNATURE, sample=[row], key=key)
     return {snippet.language: snippet.code for snippet in given}
 
 
@@ -67,21 +64,6 @@ def test_a_key_is_only_shown_where_it_is_given() -> None:
         assert "MODELYARD_KEY" not in code
 
 
-def test_without_a_sample_the_row_fits_the_signature() -> None:
-    row = example_row(
-        signature(
-            Column("middle", DataType.FLOAT64, minimum=2, maximum=4),
-            Column("whole", DataType.INT64, minimum=2007, maximum=2010),
-            Column("first", DataType.STRING, categories=("Dream", "Biscoe")),
-            Column("text", DataType.STRING),
-            Column("flag", DataType.BOOL),
-            Column("picture", DataType.UINT8, shape=(2, -1)),
-        )
-    )
-    assert row == {"middle": 3.0, "whole": 2008, "first": "Dream", "text": "", "flag": False, "picture": [[0], [0]]}
-    assert isinstance(row["whole"], int)
-
-
 def test_python_values_are_written_as_python_does() -> None:
     value = {"a": [None, True, 1.5, "it's"], "b": {"c": (1, 2)}}
     assert ast.literal_eval(python_value(value)) == {"a": [None, True, 1.5, "it's"], "b": {"c": [1, 2]}}
@@ -116,7 +98,7 @@ def listener() -> Iterator[tuple[str, list[tuple[str, str, bytes]]]]:
 def test_curl_really_runs(listener: tuple[str, list[tuple[str, str, bytes]]]) -> None:
     url, seen = listener
     row = {HOSTILE: HOSTILE, **LONG}
-    code = snippets(url=url, reference="iris@candidate", signature=signature(), sample=[row])[0].code
+    code = snippets(url=url, reference="iris@candidate", signature=SIGNATURE, sample=[row])[0].code
     environment = {"PATH": "/usr/bin:/bin", "MODELYARD_KEY": "yard_secret"}
     subprocess.run(["/bin/sh", "-c", code], env=environment, check=True, capture_output=True, timeout=20)
     path, bearer, body = seen[0]
