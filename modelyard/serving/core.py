@@ -31,7 +31,7 @@ from modelyard.serving.loader import Loader
 from modelyard.serving.message import JSON, Done, Request, Response
 from modelyard.serving.pickup import Pickup
 from modelyard.serving.protocols import oip
-from modelyard.serving.protocols.checking import nearest
+from modelyard.serving.protocols.checking import COMPARED, nearest
 from modelyard.serving.protocols.rows import RowsProtocol, to_json
 from modelyard.serving.recorder import Recorder
 from modelyard.serving.router import choose, representative
@@ -46,7 +46,6 @@ LARGE_BODY_BYTES = 64 << 10
 DECODING_THREADS = 2
 CLOCK_SECONDS = 0.25
 SCOPE = "predict"
-_COMPARED_NAMES = 200
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,100}\Z")
 _ROWS = RowsProtocol()
 _OIP = oip.OipProtocol()
@@ -267,7 +266,7 @@ def find_slot(call: Call, model: str) -> ModelSlot:
     slot = call.tenant.slots.get(model) if call.tenant is not None else None
     if slot is None:
         own = call.tenant.slots if call.tenant is not None else ()
-        near = nearest(model, list(itertools.islice(own, _COMPARED_NAMES)))
+        near = nearest(model, list(itertools.islice(own, COMPARED)))
         raise NotFound(f"no model is called `{model}`" + (f"; did you mean `{near}`?" if near else ""))
     call.model = model
     return slot

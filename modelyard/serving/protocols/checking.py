@@ -16,6 +16,8 @@ from modelyard.core.signature import Column, DataType, Signature
 from modelyard.core.tensors import Batch
 
 _SHOWN = 60
+COMPARED = 200
+"""With how many known words an unknown one is compared: 30 us each, and 2,000 stalled a server's loop for 120 ms."""
 _NAMED = 10
 """How many missing columns a message names."""
 
@@ -51,8 +53,8 @@ def name(text: object) -> str:
 
 
 def nearest(word: str, known: Sequence[str]) -> str | None:
-    """Return the known word that was probably meant."""
-    found = difflib.get_close_matches(word[:_SHOWN], known[:2000], n=1, cutoff=0.6)
+    """Return the known word that was probably meant. Of many only the first are compared: a loop may wait for this."""
+    found = difflib.get_close_matches(word[:_SHOWN], known[:COMPARED], n=1, cutoff=0.6)
     if found:
         return found[0]
     lowered = word[:_SHOWN].lower()
