@@ -7,7 +7,7 @@ The order is: artifacts, then model documents (`write_model`), then the tenant's
 import hashlib
 import hmac
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import TypeVar
 
 import msgspec
@@ -121,8 +121,10 @@ def read_model(medium: Medium, tenant: str, digest: str) -> ModelDocument:
     return _read(medium, model_key(tenant, digest), digest, ModelDocument)
 
 
-def sweep_documents(medium: Medium, keep_seconds: float = KEEP_SECONDS, now: float | None = None) -> int:
-    """Delete the documents that nobody has named for so long, and return how many.
+def sweep_documents(
+    medium: Medium, keep_seconds: float = KEEP_SECONDS, now: float | None = None, keep: Container[str] = ()
+) -> int:
+    """Delete the documents that nobody has named for so long, but for the keys in `keep`, and return how many.
 
     The first sweep that finds one unnamed only notes the time: a data plane may still be reading it.
     """
@@ -136,7 +138,7 @@ def sweep_documents(medium: Medium, keep_seconds: float = KEEP_SECONDS, now: flo
         named = _named(medium, index)
         unnamed: dict[str, float] = {}
         for key in [*medium.keys("tenants/"), *medium.keys("models/")]:
-            if key in named:
+            if key in named or key in keep:
                 continue
             unnamed[key] = min(since.get(key, moment), moment)
             if moment - unnamed[key] >= keep_seconds:

@@ -27,6 +27,7 @@ Document = TypeVar("Document", TenantDocument, ModelDocument)
 LOOK_SECONDS = 0.25
 RETRY_SECONDS = 5.0
 TIDY_SECONDS = 5.0
+SWEEP_SECONDS = 600.0
 READING_THREADS = 2
 
 
@@ -53,7 +54,7 @@ class Pickup:
         self._reading = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="documents")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="pickup", daemon=True)
-        self._tidied = time.monotonic()
+        self._tidied = self._swept = time.monotonic()
 
     def start(self) -> None:
         """Bring the tenants into use, then load and look in the background."""
@@ -290,6 +291,21 @@ class Pickup:
                     numbers = served.document.plan.versions
                     keep.update(served.views[number].key for number in numbers if number in served.views)
         self._engine.retire_idle(keep)
+        if time.monotonic() - self._swept >= SWEEP_SECONDS:
+            self._swept = time.monotonic()
+            self.sweep()
+
+    def sweep(self, now: float | None = None) -> None:
+        """Forget the kept documents that nothing has named for an hour, but for each model's last good one."""
+        keep: set[str] = set()
+        try:
+            for tenant in self.snapshot.tenants.values():
+                for slot in tenant.slots.values():
+                    good = self._cache.read(_good_key(slot)) or b""
+                    keep.add(publication.model_key(slot.tenant, good.decode("ascii", "replace")))
+            publication.sweep_documents(self._cache, now=now, keep=keep)
+        except (ModelyardError, OSError) as error:
+            log.warning("cache_failed", extra={"action": "cache_failed", "reason": _reason(error)})
 
 
 def _good_key(slot: ModelSlot) -> str:

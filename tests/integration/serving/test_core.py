@@ -204,6 +204,30 @@ def test_rotten_and_cut_documents_are_refused_and_the_old_stay(yard: Yard, iris:
     wait_until(lambda: one.send("/predict/iris", body, "yard_another0_" + "z" * 43).status == 200)
 
 
+def test_kept_documents_that_nothing_names_are_forgotten_but_the_last_good_one(
+    yard: Yard, iris: Trained, other_iris: Trained, asker: Any
+) -> None:
+    good, bad = yard.version(iris, 11), yard.version(other_iris, 12)
+    yard.publish("iris", {1: good}, 1)
+    one = asker()
+    pickup, slot = one.core.pickup, one.core.pickup.snapshot.tenants["1"].slots["iris"]
+    kept = FolderMedium(yard.settings.cache / "snapshot")
+    for max_rows in (10, 20, 30):
+        yard.publish("iris", {1: good}, 1, limits=Limits(max_rows=max_rows))
+        wait_until(lambda: slot.served.digest == yard.models["1"]["iris"], 10)
+    last = slot.served.digest
+    wait_until(lambda: kept.read("good/1/iris") == last.encode())
+    next(Path(yard.store.root).rglob(bad.digest)).unlink()
+    yard.publish("iris", {1: good, 2: bad}, 2)
+    wait_until(lambda: bool(slot.refused), 10)
+    assert len(list(kept.keys("models/"))) >= 4
+    for hours in (1, 3):
+        pickup.sweep(now=time.time() + 3600 * hours)
+    digests = (last, yard.models["1"]["iris"])
+    assert set(kept.keys("models/")) == {publication.model_key("1", digest) for digest in digests}
+    assert len(list(kept.keys("tenants/"))) == 1
+
+
 def test_after_a_start_with_a_rotten_index_the_last_good_one_holds(yard: Yard, iris: Trained, asker: Any) -> None:
     yard.publish("iris", {1: yard.version(iris, 11)})
     body = {"rows": iris.sample(1)}
