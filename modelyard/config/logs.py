@@ -35,7 +35,7 @@ LOGGING: dict[str, Any] = {
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(default=str),
             ],
-            "foreign_pre_chain": SHARED,
+            "foreign_pre_chain": [structlog.stdlib.ExtraAdder(), *SHARED],
         }
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
