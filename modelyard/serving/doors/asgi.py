@@ -30,7 +30,7 @@ class Mailbox:
         self._waiting: list[tuple[asyncio.Future[Response], Response]] = []
 
     def put(self, future: "asyncio.Future[Response]", response: Response) -> None:
-        """Settle a future, from any thread. A client that has gone has cancelled its own."""
+        """Settle a future, from any thread; one that was cancelled meanwhile stays so."""
         if threading.get_ident() == self._thread:
             if not future.done():
                 future.set_result(response)

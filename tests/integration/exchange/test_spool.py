@@ -28,6 +28,10 @@ def came_up(medium: FolderMedium) -> list[bytes]:
     return [payload for key in medium.keys("spool/") for payload in read_segment(medium, key)]
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 @pytest.fixture
 def medium(tmp_path: Path) -> FolderMedium:
     return FolderMedium(tmp_path / "medium")
@@ -169,11 +173,11 @@ def test_a_sync_that_fails_leaves_nothing_behind(
     monkeypatch.setattr(os, "fdatasync", sync)
     spool = Spool(folder, medium, 1 << 30, seal_bytes=1, seal_seconds=60)
     spool.start()
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_files()
     for name in (b"one", b"two", b"three"):
         spool.append([name])
     eventually(lambda: came_up(medium) == [b"one", b"two", b"three"])
-    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+    eventually(lambda: open_files() <= before)
     spool.stop()
 
 
