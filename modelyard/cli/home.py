@@ -24,11 +24,9 @@ KEY = "first"
 DATABASE = "modelyard.sqlite3"
 PREPARED = "prepared"
 UNTOLD = "first-start"
-OURS = frozenset(
-    {DATABASE, PREPARED, UNTOLD, "secret_key", "artifacts", "broker", "cache", "exchange", "spool", "uploads"}
-    | {"init.lock", "up.lock"}
-)
-"""Names by which a home is known, whatever else lies in it."""
+MARKS = frozenset({DATABASE, "secret_key", "init.lock", "up.lock"})
+"""Names by which a home is known, whatever else lies in it: nobody else uses them all day, as /var does `cache`."""
+FOLDERS = frozenset({"artifacts", "broker", "cache", "exchange", "scratch", "spool", "uploads"})
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -78,8 +76,8 @@ def _check_ours(home: Path) -> None:
     if not home.is_dir():
         return
     names = {path.name for path in home.iterdir()}
-    strange = sorted(name for name in names - {"lost+found"} if not name.startswith("."))
-    if strange and not names & OURS:
+    strange = sorted(name for name in names - FOLDERS - {"lost+found"} if not name.startswith("."))
+    if strange and not names & MARKS:
         raise Misconfigured(
             f"{home} is no home of Modelyard, and not empty (it holds {', '.join(strange[:3])}"
             f"{', ...' if len(strange) > 3 else ''}): give an empty or a new folder with --home or MODELYARD_HOME"

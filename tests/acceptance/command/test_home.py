@@ -33,6 +33,18 @@ def test_a_folder_of_other_files_becomes_no_home(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_folder_that_only_looks_like_a_home_is_left_as_it_is(tmp_path: Path) -> None:
+    """As /var does, which is `./var` to who stands in the root: it has a cache and a spool, and is everybody's."""
+    for name in ("cache", "spool", "log"):
+        (tmp_path / name).mkdir()
+    tmp_path.chmod(0o755)
+    said = command("init", "--home", tmp_path)
+    assert said.code == 1
+    assert "is no home of Modelyard, and not empty (it holds log)" in said.err
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "log", "spool"]
+
+
 def test_a_home_that_is_a_file_or_the_kernels_is_told_apart(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert "file is a file, expected a folder" in command("init", "--home", tmp_path / "file").err
