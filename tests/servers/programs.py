@@ -17,6 +17,8 @@ PACKAGES = {
     "chromium": "chromium",
     "wrk": "wrk",
     "ab": "apache2-utils",
+    "curl": "curl",
+    "node": "nodejs",
 }
 OPTIONS = ["-y", "--no-install-recommends"]
 

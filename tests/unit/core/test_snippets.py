@@ -3,17 +3,18 @@
 import ast
 import json
 import shlex
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from modelyard.core.signature import Column, DataType, Output, Signature
 from modelyard.core.snippets import python_value, snippets
+from tests.servers.programs import find
 
 HOSTILE = 'it\'s "quoted" $(touch /tmp/x) `id` \\ \n</script> é 雪'
 SIGNATURE = Signature((Column("x", DataType.FLOAT64),), (Output("y", DataType.FLOAT64),))
@@ -49,10 +50,9 @@ def test_javascript_holds_the_row_as_json(row: dict[str, Any]) -> None:
     assert json.loads(literal.replace(",\n}", "\n}")) == row
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not part of what the tests need")
 def test_javascript_parses() -> None:
     for row in ({"x": 1}, LONG, {HOSTILE: HOSTILE}):
-        command = ["node", "--input-type=module", "--check"]
+        command = [find("node"), "--input-type=module", "--check"]
         subprocess.run(command, input=made(row)["javascript"], text=True, check=True, capture_output=True)
 
 
@@ -94,12 +94,11 @@ def listener() -> Iterator[tuple[str, list[tuple[str, str, bytes]]]]:
     server.server_close()
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not part of what the tests need")
 def test_curl_really_runs(listener: tuple[str, list[tuple[str, str, bytes]]]) -> None:
     url, seen = listener
     row = {HOSTILE: HOSTILE, **LONG}
     code = snippets(url=url, reference="iris@candidate", signature=SIGNATURE, sample=[row])[0].code
-    environment = {"PATH": "/usr/bin:/bin", "MODELYARD_KEY": "yard_secret"}
+    environment = {"PATH": str(Path(find("curl")).parent), "MODELYARD_KEY": "yard_secret"}
     subprocess.run(["/bin/sh", "-c", code], env=environment, check=True, capture_output=True, timeout=20)
     path, bearer, body = seen[0]
     assert (path, bearer) == ("/predict/iris@candidate", "Bearer yard_secret")
