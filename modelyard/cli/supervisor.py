@@ -66,11 +66,16 @@ class Supervisor:
         self.failed: str | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Start all and stay until `stop` is set, or `failed` names the process that could not go on."""
+        """Start all and stay until `stop` is set, or `failed` names the process that could not go on.
+
+        `stop` is asked, never waited for: a signal handler sets it in this very thread, and would wait for ever for
+        the lock that `Event.wait` holds for a moment.
+        """
         try:
             for name in self._commands:
                 self._start(name)
-            while not stop.wait(POLL_SECONDS) and self.failed is None:
+            while not stop.is_set() and self.failed is None:
+                time.sleep(POLL_SECONDS)
                 self._look()
         finally:
             self._end()
@@ -95,7 +100,8 @@ class Supervisor:
         assert child.stdout is not None  # noqa: S101  it is a pipe, as asked for
         with child.stdout as lines:
             for line in lines:
-                self._write(name, line.rstrip("\n"))
+                with suppress(OSError):  # nobody reads on; a process whose pipe is full or closed would not go on
+                    self._write(name, line.rstrip("\n"))
 
     def _look(self) -> None:
         now = time.monotonic()

@@ -103,4 +103,4 @@ def _environment() -> dict[str, str]:
 def _print_line(name: str, line: str) -> None:
     colour = COLOURS.get(name) if sys.stderr.isatty() else None
     label = f"\x1b[{colour}m{name:6} |\x1b[0m" if colour else f"{name:6} |"
-    print(f"{label} {line}", file=sys.stderr, flush=True)
+    print(f"{label} {line}\n", end="", file=sys.stderr, flush=True)

@@ -73,7 +73,11 @@ def chores() -> list[Chore]:
 
 
 def tend(stop: threading.Event, work: Iterable[Chore] | None = None) -> None:
-    """Do the chores until `stop` is set."""
+    """Do the chores until `stop` is set.
+
+    It is asked, never waited for: `run` has it set by a signal handler, in this very thread, which would wait for ever
+    for the lock that `Event.wait` holds for a moment.
+    """
     rounds = list(chores() if work is None else work)
     log.info("tend_started", chores=[chore.name for chore in rounds])
     while not stop.is_set():
@@ -82,7 +86,7 @@ def tend(stop: threading.Event, work: Iterable[Chore] | None = None) -> None:
             if stop.is_set():
                 break
             chore.tick(time.monotonic())
-        stop.wait(TICK_SECONDS)
+        time.sleep(TICK_SECONDS)
     connection.close()
     log.info("tend_stopped")
 

@@ -117,3 +117,45 @@ def test_one_that_is_killed_early_gets_one_more_try(monkeypatch: pytest.MonkeyPa
         assert session.supervisor.failed == "worker ended with code -9 right after its start"
     assert session.lines.of("worker")[1] == "ended with code -9; it is started again"
     assert len(session.lines.of("worker")) == 3
+
+
+class Asked(threading.Event):
+    """An event that a signal handler sets in the thread that runs: to wait for it could block for ever."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        raise AssertionError("waited for")
+
+
+def test_it_never_waits_for_what_a_signal_handler_sets() -> None:
+    stop, lines = Asked(), Lines()
+    supervisor = Supervisor({"one": "echo $$; exec sleep 60"}, dict(os.environ), lines)
+    before = signal.signal(signal.SIGUSR1, lambda *_: stop.set())
+    try:
+        timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR1))
+        timer.start()
+        supervisor.run(stop)
+        timer.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert not alive(int(lines.of("one")[0]))
+
+
+def test_a_process_goes_on_when_nobody_reads_its_lines(tmp_path: Path) -> None:
+    def write(name: str, line: str) -> None:
+        raise BrokenPipeError
+
+    stop = threading.Event()
+    told = tmp_path / "told"
+    supervisor = Supervisor(
+        {"one": f"sh -c 'echo 1; sleep 0.3; echo 2; sleep 0.3; echo 3 && touch {told}; sleep 60'"},
+        dict(os.environ),
+        write,
+    )
+    thread = threading.Thread(target=supervisor.run, args=(stop,))
+    thread.start()
+    try:
+        wait_for(told.exists)
+    finally:
+        stop.set()
+        thread.join(timeout=60)
+    assert supervisor.failed is None
