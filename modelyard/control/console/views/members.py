@@ -60,7 +60,7 @@ def change(request: HttpRequest, actor: Actor, pk: int) -> HttpResponse:
         toasts.say(request, f"{member.user.username} is {role} now.")
     except ModelyardError as error:
         toasts.say(request, error.message, kind="bad")
-    return redirect("console:members", tenant=actor.tenant.name)
+    return after_change(actor, member)
 
 
 @page(Scope.ADMIN, "GET", "POST")
@@ -75,6 +75,15 @@ def remove(request: HttpRequest, actor: Actor, pk: int) -> HttpResponse:
         toasts.say(request, f"{member.user.username} is no member any more.")
     except ModelyardError as error:
         toasts.say(request, error.message, kind="bad")
-    if member.user == actor.user and not Member.objects.of(actor.tenant).filter(user=member.user).exists():
-        return redirect("console:home")
+    return after_change(actor, member)
+
+
+def after_change(actor: Actor, member: Member) -> HttpResponse:
+    """Lead back to the members, or to what is left to see for somebody who changed their own membership."""
+    if member.user == actor.user:
+        own = Member.objects.of(actor.tenant).filter(user=member.user).first()
+        if own is None:
+            return redirect("console:home")
+        if Scope.ADMIN not in Role(own.role).scopes:
+            return redirect("console:models", tenant=actor.tenant.name)
     return redirect("console:members", tenant=actor.tenant.name)

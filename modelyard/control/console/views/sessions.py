@@ -62,7 +62,7 @@ def home(request: HttpRequest) -> HttpResponse:
     memberships = list(Member.objects.filter(user=user).select_related("tenant").order_by("tenant__name"))
     if len(memberships) == 1:
         return redirect("console:models", tenant=memberships[0].tenant.name)
-    return render(request, "console/home.html", {"memberships": memberships})
+    return render(request, "console/home.html", {"memberships": memberships, "toasts": toasts.take(request)})
 
 
 @sensitive_post_parameters()
