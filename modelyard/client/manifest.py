@@ -1,6 +1,7 @@
 """What is needed to make a version again, as far as this process knows it."""
 
 import locale
+import math
 import os
 import platform
 import subprocess
@@ -96,12 +97,20 @@ def _packages(estimator: Any) -> dict[str, str]:
 def _parameters(estimator: Any) -> dict[str, Any]:
     if not callable(getattr(estimator, "get_params", None)):
         return {}
-    plain = (str, int, float, bool, type(None))
     return {
-        name: value if isinstance(value, plain) and value == value else repr(value)[:200]
+        name: _shown(value)
         for name, value in sorted(estimator.get_params().items())
         if not callable(getattr(value, "get_params", None)) and not isinstance(value, list)
     }
+
+
+def _shown(value: Any) -> Any:
+    """Return a parameter as JSON can carry it: a plain value as it is, another as Python shows it."""
+    if getattr(value, "ndim", None) == 0:  # a number of numpy's
+        value = value.tolist()
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)[:200]
 
 
 def _commit(folder: Path) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from modelyard.client.rows import plain
 from modelyard.client.transport import Transport
 from modelyard.client.uploads import Counted
 from modelyard.core.errors import ModelyardError
@@ -22,10 +23,15 @@ def silent(stage: str, part: float, message: str) -> None:
 
 
 def form(**fields: Any) -> dict[str, str]:
-    """Return form fields: text as it is, all else as JSON; what is None or empty is left out."""
+    """Return form fields: text as it is, all else as JSON; what is None or empty is left out.
+
+    Raises:
+        InvalidInput: for what JSON has no word for; numpy's numbers have one.
+    """
     given = {name: value for name, value in fields.items() if value is not None and value != ""}
     return {
-        name: value if isinstance(value, str) else msgspec.json.encode(value).decode() for name, value in given.items()
+        name: value if isinstance(value, str) else msgspec.json.encode(plain(value)).decode()
+        for name, value in given.items()
     }
 
 

@@ -1,5 +1,6 @@
 """What a process knows of how a model was made."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import numpy
 import pytest
 import sklearn
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from modelyard.client.manifest import capture, facts, time_zone
+from modelyard.client.pushing import form
 from modelyard.core.errors import InvalidInput
 from modelyard.core.manifest import Manifest
 
@@ -46,6 +49,13 @@ def test_parameters_and_seed_of_an_estimator() -> None:
     found = capture(RandomForestClassifier(n_estimators=7, random_state=3))
     assert found.parameters["n_estimators"] == 7
     assert found.seed == 3
+
+
+def test_numbers_of_numpy_and_endless_ones_can_be_sent() -> None:
+    found = facts((Ridge(alpha=numpy.float64(0.5), tol=numpy.inf),), None)
+    sent = json.loads(form(manifest=found)["manifest"])
+    assert sent["parameters"]["alpha"] == 0.5
+    assert sent["parameters"]["tol"] == "inf"
 
 
 def test_parameters_of_a_pipeline_are_those_of_its_steps() -> None:
