@@ -152,6 +152,7 @@ class Client:
 
         Raises:
             DeadlineExceeded: when it is still `checking` after `timeout_seconds`.
+            Unavailable: when the server cannot be asked any more.
         """
         end = time.monotonic() + timeout_seconds
         while version.state == "checking":
@@ -161,7 +162,12 @@ class Client:
                 )
             progress("check", *job_progress(self._control, version.job))
             time.sleep(POLL_SECONDS)
-            version = self.version(version.model, version.number)
+            try:
+                version = self.version(version.model, version.number)
+            except Unavailable as error:
+                raise Unavailable(
+                    f"{error.message}; {version} was uploaded and is kept: ask for it later, push it no second time"
+                ) from error
         progress("check", 1.0, version.state)
         return version
 
@@ -379,7 +385,7 @@ class Client:
 
     def _list(self, path: str, kind: type[Record], filters: Mapping[str, str]) -> Iterator[Record]:
         for item in self._control.pages(path, filters):
-            yield msgspec.convert(item, kind, strict=False)
+            yield _record(msgspec.json.encode(item), kind)
 
 
 def _alias_path(model: str, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -12,6 +13,7 @@ import msgspec
 import modelyard
 from modelyard.core.errors import InvalidInput, ModelyardError, Unavailable
 
+EXAMPLE_URL = "http://127.0.0.1:8000"
 TRIES = 3
 LONGEST_WAIT_SECONDS = 5.0
 RETRIED = frozenset({502, 503, 504})
@@ -31,14 +33,34 @@ def check_url(url: str) -> str:
     """Return `url` without a slash at its end.
 
     Raises:
-        InvalidInput: when it is no http(s) address, or holds a password.
+        InvalidInput: when it is no http(s) address of a server, or holds a password.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidInput(f"{url!r} is no address of a server: expected one like http://127.0.0.1:8000")
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        (parts.hostname or "").encode("idna")
+        httpx2.URL(url)
+    except (ValueError, httpx2.InvalidURL):  # among them a port or a name that cannot be
+        fits = False
+    if not fits or url != "".join(url.split()) or "?" in url or "#" in url:
+        raise InvalidInput(f"{_without_password(url)!r} is no address of a server: expected one like {EXAMPLE_URL}")
     if parts.password:
         raise InvalidInput("the server's address holds a password: give the key as `key` instead")
     return url.rstrip("/")
+
+
+def _without_password(url: str) -> str:
+    """Return `url` without what stands before an @, which may be a secret."""
+    return url if "@" not in url else "...@" + url.rpartition("@")[2]
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether `url` is this machine's own: no proxy leads there, whatever the environment says."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def error_from(response: httpx2.Response) -> ModelyardError:
@@ -49,13 +71,18 @@ def error_from(response: httpx2.Response) -> ModelyardError:
         details = dict(error.get("details") or {})
         details["request_id"] = error.get("request_id", "")
     except (msgspec.DecodeError, KeyError, TypeError, ValueError):
-        where = f"{response.request.method} {response.request.url.path}"
-        text = f"{where} was answered with status {response.status_code} and no error of Modelyard's"
         kind = Unavailable if response.status_code in RETRIED else ModelyardError
-        return kind(f"{text}: is this the address of a Modelyard server?", status=response.status_code)
+        return not_ours(response, "no error of Modelyard's", kind)
     made = CLASSES.get(code, ModelyardError)(message)
     made.details = details if code in CLASSES else {**details, "code": code}
     return made
+
+
+def not_ours(response: httpx2.Response, found: str, kind: type[ModelyardError] = ModelyardError) -> ModelyardError:
+    """Return the error for an answer that no Modelyard gives."""
+    where = f"{response.request.method} {response.request.url.path}"
+    text = f"{where} was answered with status {response.status_code} and {found}"
+    return kind(f"{text}: is this the address of a Modelyard server?", status=response.status_code)
 
 
 class Transport:
@@ -74,7 +101,9 @@ class Transport:
             if not key.isascii() or not key.isprintable() or " " in key:
                 raise InvalidInput("the key holds spaces or characters that no key has: expected one like yard_...")
             headers["authorization"] = f"Bearer {key}"
-        self._http = httpx2.Client(headers=headers, timeout=timeout_seconds, follow_redirects=False)
+        self._http = httpx2.Client(
+            headers=headers, timeout=timeout_seconds, follow_redirects=False, trust_env=not is_loopback(url)
+        )
 
     def close(self) -> None:
         self._http.close()
@@ -87,7 +116,11 @@ class Transport:
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """Return the decoded JSON at `path`; asked again after a broken connection or a 502, 503 or 504."""
-        return self.send("GET", path, params=params, tries=TRIES).json()
+        response = self.send("GET", path, params=params, tries=TRIES)
+        try:
+            return msgspec.json.decode(response.content)
+        except msgspec.DecodeError as error:
+            raise not_ours(response, "no JSON") from error
 
     def pages(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[Any]:
         """Give each item of a list, page by page."""
@@ -97,6 +130,8 @@ class Transport:
             if isinstance(page, list):
                 yield from page
                 return
+            if not isinstance(page, dict) or not isinstance(page.get("results"), list):
+                raise ModelyardError(f"{self.url}{path} gives no list: is this the address of a Modelyard server?")
             yield from page["results"]
             if not page.get("next"):
                 return
@@ -128,9 +163,9 @@ class Transport:
         for left in reversed(range(tries)):
             try:
                 response = self._http.request(method, self.url + path, params=params, **more)
-            except httpx2.TransportError as error:
+            except httpx2.RequestError as error:
                 if not left or repeat_only_if_told:
-                    raise self._no_answer(error) from error
+                    raise self._no_answer(error, is_known=method == "GET" or repeat_only_if_told) from error
                 time.sleep(0.2)
                 continue
             if response.is_success:
@@ -160,17 +195,22 @@ class Transport:
                     done += len(chunk)
                     report(done, int(length) if length else None)
                 return _filename(response.headers.get("content-disposition", ""))
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise self._no_answer(error) from error
 
-    def _no_answer(self, error: httpx2.TransportError) -> Unavailable:
+    def _no_answer(self, error: httpx2.RequestError, *, is_known: bool = True) -> Unavailable:
+        """Return the error for a request without an answer; `is_known`: nothing was changed by it."""
         if isinstance(error, httpx2.ConnectError):
             return Unavailable(
                 f"nothing answers at {self.url}: is the server running (`modelyard up`), and the address right?"
             )
-        if isinstance(error, httpx2.TimeoutException):
-            return Unavailable(f"{self.url} did not answer in time: try again, or give a longer `timeout_seconds`")
-        return Unavailable(f"the connection to {self.url} broke: {error or type(error).__name__}")
+        late = isinstance(error, httpx2.TimeoutException)
+        text = f"{self.url} did not answer in time" if late else f"the connection to {self.url} broke"
+        if not is_known:
+            return Unavailable(f"{text}: it may have done what was asked, so look before you ask again")
+        if late:
+            return Unavailable(f"{text}: try again, or give a longer `timeout_seconds`")
+        return Unavailable(f"{text}: {error or type(error).__name__}")
 
 
 def _wait_seconds(response: httpx2.Response, only_if_told: bool) -> float | None:

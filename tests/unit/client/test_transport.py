@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from modelyard.client.transport import CLASSES, Transport, check_url
+from modelyard.client.transport import CLASSES, Transport, check_url, is_loopback
 from modelyard.core import errors
 from modelyard.core.errors import InvalidInput, ModelyardError, QuotaExceeded, Unavailable
 from modelyard.core.statuses import HTTP_STATUS
@@ -105,6 +105,43 @@ def test_another_servers_error_names_the_status(transport: Transport, script: Sc
         transport.send("POST", "/x")
 
 
+@pytest.mark.parametrize("body", [b"", b"<html>hello", b"\xff"])
+def test_an_answer_that_is_no_json_is_another_servers(transport: Transport, script: Script, body: bytes) -> None:
+    script.then(200, body)
+    with pytest.raises(ModelyardError, match=r"status 200 and no JSON: is this the address of a Modelyard server"):
+        transport.get("/x")
+
+
+@pytest.mark.parametrize("body", [b"{}", b"3", b'{"results": 3}'])
+def test_nor_is_one_without_a_list_ours(transport: Transport, script: Script, body: bytes) -> None:
+    script.then(200, body)
+    with pytest.raises(ModelyardError, match="is this the address of a Modelyard server"):
+        list(transport.pages("/x"))
+
+
+def test_an_answer_that_cannot_be_unpacked_is_an_error_of_ours(transport: Transport, script: Script) -> None:
+    script.then(200, b"no gzip", **{"content-encoding": "gzip"})
+    with pytest.raises(Unavailable):
+        transport.get("/x")
+    with pytest.raises(Unavailable):
+        transport.download("/x", lambda chunk: None, lambda done, total: None)
+
+
+def test_no_proxy_stands_before_this_machine(url: str, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    script.then(200, {"fine": True})
+    with Transport(url, None, 5) as transport:
+        assert transport.get("/x") == {"fine": True}
+
+
+@pytest.mark.parametrize(
+    ("url", "own"), [("http://localhost:1", True), ("http://[::1]", True), ("http://h.com", False)]
+)
+def test_what_is_this_machine(url: str, own: bool) -> None:
+    assert is_loopback(url) is own
+
+
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_reading_is_tried_again(transport: Transport, script: Script, status: int) -> None:
     script.then(status).then(200, {"fine": True})
@@ -179,6 +216,15 @@ def test_a_silent_server(free_port: int) -> None:
         Transport(f"http://127.0.0.1:{free_port}", None, 0.1) as silent,
         pytest.raises(Unavailable, match="did not answer in time"),
     ):
+        silent.get("/x")
+
+
+def test_of_a_change_without_an_answer_nobody_is_told_to_ask_again(free_port: int) -> None:
+    with (
+        socket.create_server(("127.0.0.1", free_port)),
+        Transport(f"http://127.0.0.1:{free_port}", None, 0.1) as silent,
+        pytest.raises(Unavailable, match="it may have done what was asked, so look before you ask again"),
+    ):
         silent.send("POST", "/x")
 
 
@@ -197,7 +243,25 @@ def test_a_refused_download_is_an_error(transport: Transport, script: Script) ->
         transport.download("/x", lambda chunk: None, lambda done, total: None)
 
 
-@pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://x", "http://", "/t/demo"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "127.0.0.1:8000",
+        "ftp://x",
+        "http://",
+        "/t/demo",
+        "http://[::1",
+        "http://h:abc",
+        "http://h:99999",
+        "http://h:0",
+        "http://a..b",
+        "http://h/?x=1",
+        "http://h/#x",
+        "http://h h",
+        "http://h\n:80",
+    ],
+)
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(InvalidInput, match=r"http://127\.0\.0\.1:8000"):
         check_url(url)
@@ -206,6 +270,13 @@ def test_what_is_no_address_is_refused(url: str) -> None:
 def test_a_password_in_the_address_is_refused_without_being_shown() -> None:
     with pytest.raises(InvalidInput) as raised:
         check_url("http://me:hidden@example.com")
+    assert "hidden" not in raised.value.message
+
+
+@pytest.mark.parametrize("url", ["http://me:hidden@example.com:port", "me:hidden@example.com"])
+def test_nor_is_it_shown_of_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        check_url(url)
     assert "hidden" not in raised.value.message
 
 
