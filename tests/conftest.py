@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from modelyard.config.folders import lay_out
 from tests.servers import postgresql as postgresql_server
 from tests.servers import rabbitmq as rabbitmq_server
 from tests.servers import redis as redis_server
@@ -45,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("database") == "postgresql":
         os.environ["MODELYARD_DATABASE_URL"] = shared.running("postgresql", postgresql_server.start).url
     os.environ["DJANGO_SETTINGS_MODULE"] = "modelyard.config.settings"
+    lay_out(os.environ)
     from django.conf import settings
 
     databases = settings.DATABASES

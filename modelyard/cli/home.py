@@ -124,7 +124,10 @@ def locked(settings: Settings, name: str, *, wait: bool) -> Iterator[None]:
 
 
 def set_up_django() -> None:
-    """Make Django ready in this process."""
+    """Make Django ready in this process, which starts."""
+    from modelyard.config.folders import lay_out
+
+    lay_out(os.environ)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "modelyard.config.settings")
     import django
 

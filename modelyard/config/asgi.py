@@ -4,6 +4,9 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from modelyard.config.folders import lay_out
+
+lay_out(os.environ)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "modelyard.config.settings")
 django = get_asgi_application()
 

@@ -9,6 +9,8 @@ from celery import Celery
 from celery.platforms import SecurityWarning
 from celery.signals import worker_shutting_down
 
+from modelyard.config.folders import lay_out
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "modelyard.config.settings")
 
 app = Celery("modelyard")
@@ -32,6 +34,7 @@ def run_worker(concurrency: int = 2, patience_seconds: float = PATIENCE_SECONDS)
         timer.daemon = True
         timer.start()
 
+    lay_out(os.environ)
     worker_shutting_down.connect(stopping, weak=False)
     # Celery warns root of pickled messages; ours are JSON, and `modelyard doctor` speaks of root.
     warnings.simplefilter("ignore", SecurityWarning)

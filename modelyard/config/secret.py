@@ -13,7 +13,7 @@ MEND = "remove the file, and the next start makes a new one (who is signed in mu
 
 
 def secret_key(settings: Settings, environment: Mapping[str, str]) -> str:
-    """Return the key.
+    """Return the key; an empty one, with which Django signs nothing, when none is given and none was made yet.
 
     Raises:
         Misconfigured: when the one that is given, or kept, is empty, short or an example.
@@ -24,7 +24,7 @@ def secret_key(settings: Settings, environment: Mapping[str, str]) -> str:
         return str(settings.secret_key)
     path = settings.home / "secret_key"
     if not path.exists():
-        _make(path)
+        return ""
     try:
         kept: str = CHECK.read(path.read_text(encoding="ascii").strip())
     except ValueError:
@@ -32,8 +32,11 @@ def secret_key(settings: Settings, environment: Mapping[str, str]) -> str:
     return kept
 
 
-def _make(path: Path) -> None:
-    """Write a new key; of several processes that start at once, the first to finish wins."""
+def make_secret_key(settings: Settings) -> None:
+    """Write a key where none is given or kept; of several processes that start at once, the first to finish wins."""
+    path: Path = settings.home / "secret_key"
+    if settings.secret_key is not None or path.exists():
+        return
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -1,16 +1,18 @@
-"""Django's settings, all made from Modelyard's own table (`modelyard.core.settings`)."""
+"""Django's settings, all made from Modelyard's own table (`modelyard.core.settings`).
+
+Reading them makes nothing on disk: what starts calls `modelyard.config.folders.lay_out` first.
+"""
 
 import os
 from urllib.parse import urlsplit
 
-from modelyard.config import logs
+from modelyard.config import folders, logs
 from modelyard.config.database import database
 from modelyard.config.secret import secret_key
 from modelyard.config.spectacular import SPECTACULAR
 from modelyard.core.settings import MIB, Settings
 
 MODELYARD = Settings.read(os.environ)
-MODELYARD.home.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 _public = urlsplit(MODELYARD.public_url)
 _secure = _public.scheme == "https"
@@ -113,8 +115,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * MIB
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1 * MIB
-FILE_UPLOAD_TEMP_DIR = str(MODELYARD.home / "uploads")
-(MODELYARD.home / "uploads").mkdir(mode=0o700, exist_ok=True)
+FILE_UPLOAD_TEMP_DIR = str(MODELYARD.home / folders.UPLOADS)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -157,15 +158,13 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 if MODELYARD.broker_url is None:
     CELERY_BROKER_TRANSPORT = "modelyard.config.broker:FolderTransport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "data_folder_in": str(MODELYARD.home / "broker" / "messages"),
-        "data_folder_out": str(MODELYARD.home / "broker" / "messages"),
-        "processed_folder": str(MODELYARD.home / "broker" / "taken"),
-        "control_folder": str(MODELYARD.home / "broker" / "control"),
+        "data_folder_in": str(MODELYARD.home / folders.MESSAGES),
+        "data_folder_out": str(MODELYARD.home / folders.MESSAGES),
+        "processed_folder": str(MODELYARD.home / folders.TAKEN),
+        "control_folder": str(MODELYARD.home / folders.CONTROL),
         "store_processed": True,
         "polling_interval": 0.1,
     }
-    for _folder in ("messages", "taken", "control"):
-        (MODELYARD.home / "broker" / _folder).mkdir(mode=0o700, parents=True, exist_ok=True)
 else:
     CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"
     CELERY_TASK_DEFAULT_EXCHANGE_TYPE = "topic"

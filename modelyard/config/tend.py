@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 
 from modelyard.artifacts.filesystem import FilesystemStore
+from modelyard.config import folders
 from modelyard.config.celery import app  # noqa: F401  the relay sends by it
 from modelyard.control.deployments import publisher
 from modelyard.control.jobs.relay import relay
@@ -102,9 +103,9 @@ def run() -> None:
 def sweep_leftovers() -> int:
     """Delete files that killed processes left: messages taken or half written, uploads cut off, and scratch."""
     home: Path = settings.MODELYARD.home
-    count = _delete_older(home / "broker" / "taken", "*", DRAFT_SECONDS)
-    count += _delete_older(home / "broker" / "messages", "*.draft", DRAFT_SECONDS)
-    count += _delete_older(home / "uploads", "*", UPLOAD_SECONDS)
+    count = _delete_older(home / folders.TAKEN, "*", DRAFT_SECONDS)
+    count += _delete_older(home / folders.MESSAGES, "*.draft", DRAFT_SECONDS)
+    count += _delete_older(home / folders.UPLOADS, "*", UPLOAD_SECONDS)
     count += _delete_older(home / SCRATCH, "*", UPLOAD_SECONDS)
     return count + FilesystemStore(settings.MODELYARD.artifacts).sweep()
 

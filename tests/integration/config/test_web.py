@@ -11,6 +11,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from modelyard.config.folders import lay_out
+
 ROOT = Path(__file__).parents[3]
 SERVER = """
 import sys, uvicorn
@@ -27,6 +29,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 class Web:
     def __init__(self, home: Path, port: int, **more: str) -> None:
         told = environment(home, MODELYARD_PORT=str(port), **more)
+        lay_out(told)
         subprocess.run([sys.executable, "-m", "django", "migrate", "-v0"], env=told, cwd=ROOT, check=True)
         self.log = (home / "log").open("wb")
         self.process = subprocess.Popen([sys.executable, "-c", SERVER, str(port)], env=told, cwd=ROOT, stderr=self.log)
