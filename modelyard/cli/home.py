@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from modelyard.cli.ending import run
 from modelyard.cli.options import Home, Json
 from modelyard.cli.output import print_json
 from modelyard.core.errors import Conflict, Misconfigured
@@ -252,4 +253,4 @@ def first_lines(first: First) -> list[str]:
 
 if __name__ == "__main__":
     # What `modelyard up` runs; it is up that says when the secrets were told.
-    sys.stdout.buffer.write(msgspec.json.encode(prepare(settings_of())))
+    run(lambda: sys.stdout.buffer.write(msgspec.json.encode(prepare(settings_of()))))

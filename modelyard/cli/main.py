@@ -1,7 +1,5 @@
-"""The command's entry: the table of verbs, and what an error looks like."""
+"""The command's entry: the table of verbs."""
 
-import os
-import sys
 from collections.abc import Callable
 from typing import Annotated
 
@@ -9,11 +7,7 @@ import typer
 
 import modelyard
 from modelyard.cli import doctor, home, keys, login, members, models, predictions, processes, tenants, up, versions
-from modelyard.cli.output import print_error
-from modelyard.core.errors import InvalidInput, ModelyardError
-
-TRACEBACK = "YARD_TRACEBACK"
-"""Environment variable that shows where an unexpected error came from; no setting of a server."""
+from modelyard.cli.ending import run
 
 app = typer.Typer(
     name="modelyard",
@@ -67,28 +61,7 @@ def _root(
 
 def main() -> None:
     """Run the command. Exit code 0: done; 1: refused or failed, the reason is on stderr; 2: not understood."""
-    try:
-        app()
-    except ModelyardError as error:
-        _fail(error)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
-    except OSError as error:
-        place = f" ({error.filename})" if error.filename else ""
-        _fail(InvalidInput(f"the system refused: {error.strerror or error}{place}; mend that, then try again"))
-    except Exception as error:  # a person is never shown a traceback that was not asked for
-        if os.environ.get(TRACEBACK):
-            raise
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        _fail(ModelyardError(f"this is a bug in Modelyard: {what}; run it with {TRACEBACK}=1 to see where"))
-
-
-def _fail(error: ModelyardError) -> None:
-    print_error(error, as_json="--json" in sys.argv)
-    sys.exit(1)
+    run(app)
 
 
 if __name__ == "__main__":

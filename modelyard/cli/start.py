@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from modelyard.core.errors import Misconfigured, ModelyardError, Unavailable
 from modelyard.core.settings import Settings
 
 READY_SECONDS = 90.0
+POLL_SECONDS = 0.1
 CONTROL_READY = "/health/ready"
 DATA_READY = "/v2/health/ready"
 
@@ -63,15 +65,34 @@ class Start:
             return
         if self._demo and is_first_start(self._settings):
             self._begin_fitting()
-        command = [sys.executable, "-m", "modelyard.cli.home"]
-        done = subprocess.run(
-            command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False
+        made = self._prepared()
+        if made is not None:
+            self._first = msgspec.json.decode(made, type=First | None)
+
+    def _prepared(self) -> bytes | None:
+        """Return what the process that prepares the home wrote; None when the command was told to end meanwhile.
+
+        It has a session of its own, as the servers have: a terminal's Ctrl-C reaches this process, which ends it.
+        """
+        child = subprocess.Popen(
+            [sys.executable, "-m", "modelyard.cli.home"],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         )
-        if done.returncode:
-            if self._stop.is_set():
-                return
+        while True:
+            try:
+                made, _ = child.communicate(timeout=POLL_SECONDS)
+                break
+            except subprocess.TimeoutExpired:
+                if self._stop.is_set():
+                    child.terminate()
+        if self._stop.is_set():
+            return None
+        if child.returncode:
             raise Misconfigured(f"the home folder {self._settings.home} could not be prepared: the lines above say why")
-        self._first = msgspec.json.decode(done.stdout, type=First | None)
+        return made
 
     def _begin_fitting(self) -> None:
         from modelyard.sandbox.layers import missing
@@ -176,10 +197,12 @@ def answers(url: str) -> bool:
     import urllib.error
     import urllib.request
 
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy leads to this machine
     try:
-        with urllib.request.urlopen(url, timeout=5):  # noqa: S310  the address is our own
+        with opener.open(url, timeout=5):
             return True
     except urllib.error.HTTPError as error:
-        return error.code < 500
-    except OSError:
+        with error:
+            return error.code < 500
+    except (OSError, HTTPException):
         return False

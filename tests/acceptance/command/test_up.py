@@ -203,3 +203,31 @@ def test_a_value_that_does_not_fit_is_refused(home: Path, variable: str, value: 
 def test_port_of_the_platform_is_honoured(home: Path, free_port: int) -> None:
     with socket.create_server(("127.0.0.1", free_port)):
         refused(command("up", "--home", home, PORT=str(free_port)), f"port {free_port} of")
+
+
+def test_who_stops_it_while_it_prepares_leaves_nothing_running(home: Path, free_port: int) -> None:
+    """A database that takes connections and never answers holds the preparation for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        database = f"postgres://nobody@127.0.0.1:{silent.getsockname()[1]}/none"
+        process = subprocess.Popen(
+            [str(modelyard_server.COMMAND), "up", "--home", str(home), "--no-demo"],
+            env=modelyard_server.environment(MODELYARD_DATABASE_URL=database, MODELYARD_PORT=str(free_port)),
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        silent.settimeout(60)
+        silent.accept()[0].close()
+        began = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal's Ctrl-C
+        _, said = process.communicate(timeout=60)
+    assert time.monotonic() - began < 5
+    assert process.returncode == 0
+    assert "Traceback" not in said
+    assert processes_of(home) == []
+
+
+def test_a_database_that_is_away_stops_the_start_with_words(home: Path, free_port: int) -> None:
+    away = {"MODELYARD_DATABASE_URL": "postgres://nobody@127.0.0.1:1/none", "MODELYARD_PORT": str(free_port)}
+    refused(command("up", "--home", home, **away), "the database does not answer", "could not be prepared")
+    refused(command("keys", "list", "--home", home, **away), "the database does not answer")

@@ -1,50 +1,22 @@
-"""What a person sees of errors that nobody expected."""
+"""The table of verbs."""
 
-import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import typer
 
-from modelyard.cli import main as command
-from modelyard.core.errors import InvalidInput
-
-
-def fails(monkeypatch: pytest.MonkeyPatch, error: BaseException, *arguments: str) -> None:
-    def app() -> None:
-        raise error
-
-    monkeypatch.setattr(command, "app", app)
-    monkeypatch.setattr("sys.argv", ["modelyard", *arguments])
-    with pytest.raises(SystemExit) as left:
-        command.main()
-    assert left.value.code == 1
+from modelyard.cli.main import app
 
 
-def test_an_error_of_the_system_is_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    fails(monkeypatch, PermissionError(13, "Permission denied", "/there"))
-    assert (
-        capsys.readouterr().err == "error: the system refused: Permission denied (/there); mend that, then try again\n"
-    )
+def verbs(command: Any, path: str = "") -> Iterator[Any]:
+    for name, below in getattr(command, "commands", {}).items():
+        yield from verbs(below, f"{path} {name}".strip())
+    if not hasattr(command, "commands"):
+        yield pytest.param(command, id=path)
 
 
-def test_a_bug_is_one_line_that_says_how_to_see_more(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    fails(monkeypatch, ZeroDivisionError("by\nzero"))
-    said = capsys.readouterr().err
-    assert said.startswith("error: this is a bug in Modelyard: ZeroDivisionError: by zero; ")
-    assert said.count("\n") == 1
-    assert "YARD_TRACEBACK=1" in said
-
-
-def test_a_traceback_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("YARD_TRACEBACK", "1")
-    monkeypatch.setattr(command, "app", lambda: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        command.main()
-
-
-def test_programs_are_told_in_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    fails(monkeypatch, InvalidInput("no"), "--json")
-    assert json.loads(capsys.readouterr().err)["error"] == {"code": "invalid_input", "message": "no"}
+@pytest.mark.parametrize("verb", [*verbs(typer.main.get_command(app))])
+def test_each_verb_answers_programs_and_says_what_it_does(verb: Any) -> None:
+    assert "--json" in [option for part in verb.params for option in part.opts]
+    assert verb.help

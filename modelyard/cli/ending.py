@@ -1,0 +1,45 @@
+"""How a process of the command ends: its exit code, and what an error looks like."""
+
+import os
+import sys
+from collections.abc import Callable
+
+from modelyard.cli.output import print_error
+from modelyard.core.errors import InvalidInput, ModelyardError, Unavailable
+
+TRACEBACK = "YARD_TRACEBACK"
+"""Environment variable that shows where an unexpected error came from; no setting of a server."""
+
+
+def run(work: Callable[[], object]) -> None:
+    """Do `work`, and end the process with the code and the words that fit what it raises."""
+    try:
+        work()
+    except ModelyardError as error:
+        _fail(error)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        _fail(InvalidInput(f"the system refused: {error.strerror or error}{place}; mend that, then try again"))
+    except Exception as error:  # a person is never shown a traceback that was not asked for
+        if os.environ.get(TRACEBACK):
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        if _is_of_the_database(error):
+            _fail(Unavailable(f"the database does not answer as it should ({what})"))
+        _fail(ModelyardError(f"this is a bug in Modelyard: {what}; run it with {TRACEBACK}=1 to see where"))
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    """Tell whether Django's database raised it; what has not imported Django cannot have met it."""
+    utils = sys.modules.get("django.db.utils")
+    return utils is not None and isinstance(error, (utils.OperationalError, utils.ProgrammingError))
+
+
+def _fail(error: ModelyardError) -> None:
+    print_error(error, as_json="--json" in sys.argv)
+    sys.exit(1)
