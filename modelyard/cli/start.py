@@ -4,6 +4,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from modelyard.core.settings import Settings
 
 READY_SECONDS = 90.0
 POLL_SECONDS = 0.1
+MOST_BYTES = 4096
 CONTROL_READY = "/health/ready"
 DATA_READY = "/v2/health/ready"
 
@@ -194,15 +197,28 @@ def reachable(host: str) -> str:
 
 def answers(url: str) -> bool:
     """Tell whether a GET of `url` is answered, and not with a server's error: a refusal is an answer too."""
-    import urllib.error
-    import urllib.request
+    status, _ = _asked(url)
+    return status is not None and status < 500
 
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy leads to this machine
+
+def is_ours(url: str) -> bool:
+    """Tell whether a Modelyard answers at `url`, one of its health's addresses, as only it does."""
+    _, body = _asked(url)
     try:
-        with opener.open(url, timeout=5):
-            return True
+        answer = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return False
+    return isinstance(answer, dict) and (answer.get("status") == "ready" or "request_id" in (answer.get("error") or ()))
+
+
+def _asked(url: str) -> tuple[int | None, bytes]:
+    """Return the status, None without an answer, and the beginning of the body. No proxy leads to this machine."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=5) as response:
+            return response.status, response.read(MOST_BYTES)
     except urllib.error.HTTPError as error:
         with error:
-            return error.code < 500
+            return error.code, error.read(MOST_BYTES)
     except (OSError, HTTPException):
-        return False
+        return None, b""

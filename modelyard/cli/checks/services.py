@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from modelyard.cli.checks.finding import Finding, bad, ok, warning
 from modelyard.cli.ports import check_port
-from modelyard.cli.start import CONTROL_READY, answers, reachable
+from modelyard.cli.start import CONTROL_READY, is_ours, reachable
 from modelyard.core.errors import Misconfigured, ModelyardError
 from modelyard.core.settings import Settings
 
@@ -19,7 +19,7 @@ def port(settings: Settings) -> Iterator[Finding]:
     try:
         check_port(settings.host, settings.port)
     except Misconfigured as error:
-        if answers(f"http://{reachable(settings.host)}:{settings.port}{CONTROL_READY}"):
+        if is_ours(f"http://{reachable(settings.host)}:{settings.port}{CONTROL_READY}"):
             yield ok("port", f"a Modelyard answers on port {settings.port} of {settings.host}")
         else:
             message, _, mend = error.message.partition(": ")
