@@ -58,7 +58,7 @@ lock: $(DEV) ## find the newest releases and write both locks
 
 .PHONY: audit
 audit: $(DEV) ## ask the advisory service about every locked package (needs the network)
-	pip-audit --require-hashes --disable-pip --requirement requirements/dev.txt
+	pip-audit --strict --require-hashes --disable-pip --requirement requirements/dev.txt
 
 .PHONY: clean
 clean: ## remove what was installed and built; models and data in ./var stay
