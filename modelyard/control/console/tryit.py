@@ -183,12 +183,24 @@ def value_of(column: Column, text: str) -> Value:
         raise InvalidInput("choose one of the values")
     if column.shape:
         try:
-            return json.loads(text)
+            return _json(text)
         except (ValueError, RecursionError):
             raise InvalidInput(f"expected a JSON array of shape {list(column.shape)}") from None
     if not column.type.is_numeric:
         return text
     return _number(column, text)
+
+
+def _json(text: str) -> Value:
+    """Read JSON strictly: Python's reader also takes NaN and Infinity, and makes an infinity of 1e999."""
+    return json.loads(text, parse_constant=_finite, parse_float=_finite)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is no finite number")
+    return number
 
 
 def _number(column: Column, text: str) -> Value:
@@ -213,7 +225,7 @@ def rows_of(signature: Signature, text: str) -> list[dict[str, Value]]:
         InvalidInput: saying what was expected.
     """
     try:
-        given = json.loads(text)
+        given = _json(text)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"this is no JSON: {error}") from None
     if isinstance(given, dict) and isinstance(given.get("rows"), list):

@@ -57,6 +57,7 @@ def test_good_inputs_become_a_row() -> None:
         ("c2", "²", "choose"),
         ("c3", "", "may not be missing"),
         ("c5", "[1, 2", "JSON array"),
+        ("c5", "[1, NaN]", "JSON array"),
     ],
 )
 def test_what_does_not_fit_is_said_beside_its_field(name: str, text: str, expected: str) -> None:
@@ -93,6 +94,9 @@ def test_json_rows_are_taken_in_each_form(given: object) -> None:
         ("[]", "expected rows"),
         ("3", "expected rows"),
         ("[[1]]", "row 0"),
+        ('[{"year": NaN}]', "NaN is no finite number"),
+        ('[{"year": -Infinity}]', "-Infinity is no finite number"),
+        ('[{"year": 1e999}]', "1e999 is no finite number"),
         (json.dumps([ROW] * 101), "at most 100"),
     ],
 )
