@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.cache import add_never_cache_headers
 
 from modelyard.control.console import toasts
 from modelyard.control.tenancy.models import Member, Scope
@@ -36,7 +37,11 @@ def show(
     if not is_htmx(request):
         known["toasts"] = toasts.take(request)
         known["memberships"] = Member.objects.filter(user=actor.user).select_related("tenant").order_by("tenant__name")
-    return render(request, f"console/{template}", {**known, **(context or {})}, status=status)
+    response = render(request, f"console/{template}", {**known, **(context or {})}, status=status)
+    if is_htmx(request):
+        # It has the address of a whole page, which a browser that goes back would show this fragment for.
+        add_never_cache_headers(response)
+    return response
 
 
 def fault(request: HttpRequest, status: int, message: str = "") -> HttpResponse:

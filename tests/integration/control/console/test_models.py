@@ -32,8 +32,10 @@ def test_models_are_searched_and_paged(editor: Client, admin: Actor) -> None:
     assert "model-24" in first
     assert "model-25" not in first
     assert "model-25" in text_of(editor.get("/t/yard/?page=2"))
-    found = text_of(editor.get("/t/yard/?q=CHURN", headers=HTMX))
+    fragment = editor.get("/t/yard/?q=CHURN", headers=HTMX)
+    found = text_of(fragment)
     assert "<html" not in found
+    assert "no-store" in fragment["Cache-Control"]
     assert re.findall(r"model-\d\d/", found) == ["model-07/"]
     assert "No model matches" in text_of(editor.get("/t/yard/?q=nothing"))
 
