@@ -31,13 +31,11 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect(target)
     form = SignInForm(request, data=request.POST if request.method == "POST" else None)
-    closed = request.method == "POST" and throttle.is_closed(request)
-    if request.method == "POST" and not closed:
-        if form.is_valid():
-            throttle.succeeded(request)
-            login(request, form.get_user())
-            return redirect(target)
-        throttle.failed(request)
+    closed = request.method == "POST" and not throttle.admits(request)
+    if request.method == "POST" and not closed and form.is_valid():
+        throttle.succeeded(request)
+        login(request, form.get_user())
+        return redirect(target)
     context = {"form": form, "next": target, "closed": closed}
     status = 429 if closed else 422 if form.is_bound else 200
     response = render(request, "console/sign_in.html", context, status=status)
