@@ -118,10 +118,10 @@ def activate(request: HttpRequest, actor: Actor, name: str, number: int) -> Http
     """Let the version answer all requests."""
     version = reads.find_version(actor.tenant, name, number)
     before = reads.arms_of(version.model)
-    deployments.activate(actor=actor, version=version, reason=request.POST.get("reason", "")[:2000])
-    place = {"tenant": actor.tenant.name, "name": name}
+    record = deployments.activate(actor=actor, version=version, reason=request.POST.get("reason", "")[:2000])
     undo = "console:rollback" if before else "console:stop"
-    toasts.say(request, f"{version} now answers every request to {name}.", undo=reverse(undo, kwargs=place))
+    way_back = reverse(undo, kwargs={"tenant": actor.tenant.name, "name": name}) if record.appended else ""
+    toasts.say(request, f"{version} now answers every request to {name}.", undo=way_back)
     return redirect("console:model", tenant=actor.tenant.name, name=name)
 
 
