@@ -132,6 +132,18 @@ def test_members_are_added_changed_and_removed(boss: Client, db: None) -> None:
     assert "is no member" in text_of(boss.post(f"/t/yard/members/{eve.pk}/remove/", follow=True))
 
 
+def test_who_gives_up_their_own_role_is_led_to_what_they_may_see(boss: Client, somebody: Any) -> None:
+    other = somebody("admin", name="bea")
+    bea = Member.objects.get(user__username="bea")
+    answer = other.post(f"/t/yard/members/{bea.pk}/role/", {"role": "viewer"}, follow=True)
+    assert (answer.status_code, answer.redirect_chain) == (200, [("/t/yard/", 302)])
+    assert "bea is viewer now" in text_of(answer)
+    boss.post(f"/t/yard/members/{bea.pk}/role/", {"role": "admin"})
+    answer = other.post(f"/t/yard/members/{bea.pk}/remove/", follow=True)
+    assert answer.redirect_chain == [("/", 302)]
+    assert "bea is no member any more" in text_of(answer)
+
+
 def test_the_audit_log_is_shown_filtered_and_checked(boss: Client, version: Version) -> None:
     assert "version.register" in text_of(boss.get("/t/yard/audit/"))
     assert "member.add" not in text_of(boss.get("/t/yard/audit/?verb=version"))
