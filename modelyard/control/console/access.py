@@ -12,7 +12,7 @@ from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
 from modelyard.control.console import toasts
-from modelyard.control.console.rendering import fault, is_htmx
+from modelyard.control.console.rendering import forbidden, is_htmx
 from modelyard.control.tenancy import services as tenancy
 from modelyard.control.tenancy.models import Scope
 from modelyard.core.errors import Forbidden, InvalidInput, ModelyardError, NotFound
@@ -44,7 +44,7 @@ def page(scope: Scope, *methods: str) -> Callable[[View], View]:
                     raise Http404(error.message) from error
                 return shown(request, tenant, place, error)
             except Forbidden as error:
-                return fault(request, 403, error.message)
+                return forbidden(request, error.message)
             except ModelyardError as error:
                 if request.method != "POST":
                     raise

@@ -26,11 +26,6 @@ class Served:
     number: int
     weight: float | None
 
-    @property
-    def share(self) -> float:
-        """Return the weight in percent."""
-        return 100 * (self.weight or 0)
-
 
 @dataclass(frozen=True, slots=True)
 class ModelLine:

@@ -10,13 +10,6 @@ from modelyard.control.console import toasts
 from modelyard.control.tenancy.models import Member, Scope
 from modelyard.control.tenancy.services import Actor
 
-REASONS = {
-    400: ("This request could not be read", "The address or the form is not what this page expects."),
-    403: ("You may not do that", "Ask an administrator of this tenant for a larger role."),
-    404: ("There is nothing here", "It was deleted, never existed, or belongs to somebody else."),
-    500: ("Something broke on our side", "It was written to the server's log. Nothing was half done: try again."),
-}
-
 
 def is_htmx(request: HttpRequest) -> bool:
     """Tell whether htmx asks, so that a fragment is enough."""
@@ -44,8 +37,6 @@ def show(
     return response
 
 
-def fault(request: HttpRequest, status: int, message: str = "") -> HttpResponse:
-    """Render the page of an error."""
-    title, advice = REASONS[status]
-    context = {"status": status, "title": title, "message": message or advice}
-    return render(request, "console/fault.html", context, status=status)
+def forbidden(request: HttpRequest, message: str) -> HttpResponse:
+    """Render the page that says what lacks."""
+    return render(request, "403.html", {"message": message}, status=403)

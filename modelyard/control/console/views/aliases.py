@@ -11,7 +11,7 @@ from modelyard.control.console.views.models import model_context
 from modelyard.control.registry import services as registry
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
-from modelyard.core.errors import ModelyardError, NotFound
+from modelyard.core.errors import ModelyardError
 
 
 @page(Scope.WRITE, "POST")
@@ -37,8 +37,6 @@ def move(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
 def delete(request: HttpRequest, actor: Actor, name: str, alias: str) -> HttpResponse:
     """Forget an alias; its version stays."""
     model = reads.find_model(actor.tenant, name)
-    if not model.aliases.filter(name=alias).exists():
-        raise NotFound("no such alias")
     registry.delete_alias(actor=actor, model=model, name=alias)
     toasts.say(request, f"{name}@{alias} is removed.")
     return redirect("console:model", tenant=actor.tenant.name, name=name)

@@ -1,6 +1,7 @@
 """The list of models, a new model, and a model's own page."""
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -61,8 +62,8 @@ def check(request: HttpRequest, actor: Actor) -> HttpResponse:
     if name:
         try:
             check_model_name(name)
-        except Exception as problem:
-            error = " ".join(getattr(problem, "messages", [str(problem)]))
+        except ValidationError as problem:
+            error = " ".join(problem.messages)
         else:
             if Model.objects.of(actor.tenant).filter(name=name).exists():
                 error = f"There is a model called {name} already."
