@@ -9,6 +9,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Count, Max, Q, QuerySet
 
 from modelyard.control.deployments.models import Arm, PlanRecord
+from modelyard.control.registry import finding
 from modelyard.control.registry.models import Model, Version
 from modelyard.control.tenancy.models import Tenant
 from modelyard.core.errors import NotFound
@@ -59,12 +60,7 @@ def find_model(tenant: Tenant, name: str) -> Model:
     Raises:
         NotFound: when there is none by that name.
     """
-    found = None
-    if "\x00" not in name:
-        found = Model.objects.of(tenant).filter(name=name).select_related("owner", "tenant").first()
-    if found is None:
-        raise NotFound(f"no model {name!r}")
-    return found
+    return finding.find_model(tenant, name, Model.objects.select_related("owner"))
 
 
 def find_version(tenant: Tenant, name: str, number: int) -> Version:
@@ -73,14 +69,10 @@ def find_version(tenant: Tenant, name: str, number: int) -> Version:
     Raises:
         NotFound: when there is none by that number.
     """
-    model = find_model(tenant, name)
-    found = None
-    if number <= MAX_NUMBER:
-        found = model.versions.filter(number=number).select_related("parent__model", "job", "serving").first()
-    if found is None:
+    if number > MAX_NUMBER:
         raise NotFound(f"no version {number} of {name!r}")
-    found.model = model
-    return found
+    rows = Version.objects.select_related("parent__model", "job", "serving")
+    return finding.find_version(tenant, name, number, rows)
 
 
 def models(tenant: Tenant, search: str) -> QuerySet[Model]:

@@ -9,6 +9,7 @@ from modelyard.control.console.forms import AliasForm
 from modelyard.control.console.rendering import show
 from modelyard.control.console.views.models import model_context
 from modelyard.control.registry import services as registry
+from modelyard.control.registry.finding import find_alias
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
 from modelyard.core.errors import ModelyardError
@@ -37,6 +38,6 @@ def move(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
 def delete(request: HttpRequest, actor: Actor, name: str, alias: str) -> HttpResponse:
     """Forget an alias; its version stays."""
     model = reads.find_model(actor.tenant, name)
-    registry.delete_alias(actor=actor, model=model, name=alias)
+    registry.delete_alias(actor=actor, model=model, name=find_alias(model, alias).name)
     toasts.say(request, f"{name}@{alias} is removed.")
     return redirect("console:model", tenant=actor.tenant.name, name=name)

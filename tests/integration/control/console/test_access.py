@@ -159,6 +159,11 @@ def test_what_is_not_there_is_a_page_of_ours(path: str, boss: Client, version: V
     assert "There is nothing here" in answer.content.decode()
 
 
+def test_an_alias_that_cannot_be_is_not_there(boss: Client, version: Version) -> None:
+    for alias in ("nothing", "%00", "x" * 300):
+        assert boss.post(f"/t/yard/models/iris/aliases/{alias}/delete/").status_code == 404
+
+
 @pytest.mark.parametrize(
     "query", ["?q=%00", "?page=x", "?page=999999999999999999999", "?q=" + "x" * 5000, "?q='%22%5C"]
 )
