@@ -134,10 +134,12 @@ class FilesField(forms.FileField):
 
 
 class JSONObject(forms.CharField):
-    """A JSON object in a text; empty is {}."""
+    """A JSON object in a text, as in `example`; empty is {}."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=MAX_JSON, required=False, **kwargs)
+    def __init__(self, *, example: str, **kwargs: Any) -> None:
+        attrs = {"rows": 3, "class": "code-input", "placeholder": example, "spellcheck": "false"}
+        super().__init__(max_length=MAX_JSON, required=False, widget=forms.Textarea(attrs=attrs), **kwargs)
+        self.example = example
 
     def clean(self, value: Any) -> Any:
         text = super().clean(value)
@@ -148,7 +150,7 @@ class JSONObject(forms.CharField):
         except (ValueError, RecursionError) as error:
             raise forms.ValidationError(f"This is no JSON: {error}.") from None
         if not isinstance(read, dict):
-            raise forms.ValidationError('Expected a JSON object, as in {"accuracy": 0.97}.')
+            raise forms.ValidationError(f"Expected a JSON object, as in {self.example}.")
         return read
 
 
@@ -167,20 +169,9 @@ class PushForm(Styled, forms.Form):
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": "What is different this time?"}),
     )
     parent = forms.TypedChoiceField(required=False, label="Made from", coerce=int, empty_value=None)
-    metrics = JSONObject(
-        widget=forms.Textarea(
-            attrs={"rows": 3, "class": "code-input", "placeholder": '{"accuracy": 0.97}', "spellcheck": "false"}
-        )
-    )
+    metrics = JSONObject(example='{"accuracy": 0.97}')
     manifest = JSONObject(
-        widget=forms.Textarea(
-            attrs={
-                "rows": 3,
-                "class": "code-input",
-                "placeholder": '{"code": "git@…#4f2a9c1", "seed": 42}',
-                "spellcheck": "false",
-            }
-        ),
+        example='{"code": "git@…#4f2a9c1", "seed": 42}',
         help_text="What is needed to make it again: code, data_digest, parameters, seed, packages.",
     )
 
