@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,44 @@ def test_the_keyboard_is_enough(visitor: Visitor, seen: None) -> None:
     page.keyboard.press("Escape")
     expect(menu.locator("summary")).to_be_focused()
     expect(menu.get_by_role("button", name="Sign out")).to_be_hidden()
+
+
+def test_the_focus_stays_with_what_was_sent(visitor: Visitor, seen: None) -> None:
+    page = visitor.page
+    visitor.sign_in()
+    visitor.go("/t/yard/models/seen/versions/1/")
+    ask = page.get_by_role("button", name="Predict")
+    ask.press("Enter")
+    expect(page.locator(".answer-value")).to_be_visible(timeout=30_000)
+    expect(ask).to_be_focused()
+    page.locator("#try-c1").fill("five")
+    ask.press("Enter")
+    expect(page.locator("#try-c1")).to_be_focused()
+
+
+def test_what_a_push_is_refused_for_is_marked(visitor: Visitor, seen: None) -> None:
+    page = visitor.page
+    visitor.sign_in()
+    visitor.go("/t/yard/models/seen/#push-form")
+    expect(page.locator("#push-form")).to_be_visible()
+    page.locator("#id_file").set_input_files({"name": "iris.pkl", "mimeType": "x", "buffer": b"x"})
+    page.get_by_text("Metrics, manifest and lineage").click()
+    page.locator("#id_manifest").fill("[1]")
+    page.locator("#push").get_by_role("button", name="Push").press("Enter")
+    manifest = page.locator("#id_manifest")
+    expect(manifest).to_be_focused()
+    expect(manifest).to_have_attribute("aria-invalid", "true")
+    expect(manifest).to_have_accessible_description(re.compile("Expected a JSON object"))
+    expect(page.locator("[data-progress]")).to_be_hidden()
+
+
+def test_a_dialog_that_comes_open_keeps_the_rest_out(visitor: Visitor, seen: None) -> None:
+    page = visitor.page
+    visitor.sign_in()
+    visitor.go("/t/yard/models/seen/?edit=1")
+    assert page.evaluate("document.querySelector('#problem-dialog').matches(':modal')")
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog[open]")).to_have_count(0)
 
 
 def test_focus_can_be_seen(visitor: Visitor) -> None:

@@ -9,9 +9,6 @@
     return root.dataset.theme || "system";
   }
   function showTheme() {
-    document.querySelectorAll("[data-theme-choice]").forEach(function (button) {
-      button.setAttribute("aria-pressed", String(button.dataset.themeChoice === themeNow()));
-    });
     const toggle = document.querySelector("[data-theme-toggle]");
     if (!toggle) return;
     toggle.setAttribute("aria-label", "Theme: " + themeNow() + ". Change it");
@@ -118,12 +115,46 @@
   });
 
   // --- the name that must be typed before a model is deleted ------------------------------------------------------
+  function arm(field) {
+    const button = field.form.querySelector("[data-armed]");
+    if (button) button.disabled = field.value !== field.dataset.mustEqual;
+  }
   document.addEventListener("input", function (event) {
-    const wanted = event.target.dataset && event.target.dataset.mustEqual;
-    if (wanted === undefined) return;
-    const button = event.target.form.querySelector("[data-armed]");
-    if (button) button.disabled = event.target.value !== wanted;
+    if (event.target.matches("[data-must-equal]")) arm(event.target);
   });
+
+  // --- what the address asks for: a dialog that came open, a place that is folded away --------------------------------
+  function unfold() {
+    document.querySelectorAll("dialog[open]").forEach(function (dialog) {
+      dialog.open = false;
+      dialog.showModal();
+    });
+    const place = document.getElementById(window.location.hash.slice(1));
+    const folded = place && place.closest("details:not([open])");
+    if (folded) {
+      folded.open = true;
+      place.scrollIntoView();
+    }
+  }
+
+  // --- fields whose errors htmx brought: marked as those that came with the page ---------------------------------------
+  function markErrors() {
+    document.querySelectorAll('.error[id$="_error"]').forEach(function (error) {
+      const field = document.getElementById(error.id.slice(0, -"_error".length));
+      if (!field) return;
+      const said = new Set((field.getAttribute("aria-describedby") || "").split(" ").filter(Boolean));
+      field.setAttribute("aria-describedby", Array.from(said.add(error.id)).join(" "));
+      if (error.textContent.trim()) field.setAttribute("aria-invalid", "true");
+      else field.removeAttribute("aria-invalid");
+    });
+  }
+
+  // The button that sent a form was disabled or replaced meanwhile, and the focus with it.
+  function returnFocus(form) {
+    if (document.activeElement !== document.body) return;
+    const wrong = form.querySelector('[aria-invalid="true"]');
+    (wrong || form.querySelector("button[type=submit]")).focus({ preventScroll: !wrong });
+  }
 
   // --- toasts leave, unless somebody points at them or tabs into them ------------------------------------------------
   function expire() {
@@ -142,12 +173,18 @@
   document.addEventListener("htmx:afterSettle", function (event) {
     const said = event.target.querySelector && event.target.querySelector("[data-announce]");
     if (said) announce(said.dataset.announce);
+    markErrors();
+    const request = event.detail.requestConfig;
+    const form = request && request.verb === "post" && document.querySelector('form[hx-post="' + request.path + '"]');
+    if (form) returnFocus(form);
   });
   document.addEventListener("htmx:sendError", function () {
     announce("The server did not answer");
-    root.classList.add("offline");
   });
 
   showTheme();
+  document.querySelectorAll("[data-must-equal]").forEach(arm);
+  unfold();
+  markErrors();
   expire();
 })();

@@ -3,7 +3,7 @@
   "use strict";
 
   function size(bytes) {
-    const units = ["bytes", "KiB", "MiB", "GiB"];
+    const units = ["B", "KiB", "MiB", "GiB"];
     let unit = 0;
     while (bytes >= 1024 && unit < units.length - 1) {
       bytes /= 1024;
@@ -26,6 +26,12 @@
     });
     input.files = carrier.files;
     show(input);
+  }
+
+  // The list was made anew, and the button that was pressed is gone.
+  function focusRow(input, place) {
+    const row = document.getElementById(input.dataset.list).children[place];
+    (row ? row.querySelector("button") : input).focus();
   }
 
   function iconButton(input, name, label, act) {
@@ -57,6 +63,7 @@
             const moved = files.slice();
             moved.splice(place - 1, 0, moved.splice(place, 1)[0]);
             setFiles(input, moved);
+            focusRow(input, place - 1);
           })
         );
       }
@@ -68,6 +75,7 @@
               return other !== place;
             })
           );
+          focusRow(input, Math.min(place, files.length - 2));
         })
       );
       list.append(row);
@@ -103,6 +111,7 @@
     shown.box.hidden = false;
     shown.bar.value = 0;
     shown.text.textContent = "Sending";
+    event.target.querySelector("[data-summary]").textContent = "";
   });
   document.addEventListener("htmx:xhr:progress", function (event) {
     const form = event.target.closest && event.target.closest("[data-upload]");
@@ -114,10 +123,10 @@
       share < 1 ? size(event.detail.loaded) + " of " + size(event.detail.total) : "Sent; the server is keeping the files";
   });
   document.addEventListener("htmx:afterRequest", function (event) {
-    if (!event.target.matches("[data-upload]") || event.detail.successful) return;
-    const shown = parts(event.target);
-    shown.box.hidden = true;
     const status = event.detail.xhr.status;
+    // A 422 is a success to htmx, since what it says is shown; without an answer the status is 0.
+    if (!event.target.matches("[data-upload]") || (status >= 200 && status < 400)) return;
+    parts(event.target).box.hidden = true;
     if (status === 422) return;
     const said = event.target.querySelector("[data-summary]");
     said.textContent =
