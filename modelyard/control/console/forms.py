@@ -39,12 +39,12 @@ class Styled:
             if not isinstance(field.widget, (forms.CheckboxSelectMultiple, forms.FileInput)):
                 field.widget.attrs["class"] = f"input {field.widget.attrs.get('class', '')}".strip()
 
-    def refuse(self, error: Exception, *fields: str) -> None:
-        """Put what a service refused beside the field that its message names, else above the form."""
+    def refuse(self, error: Exception, *fields: str, otherwise: str | None = None) -> None:
+        """Put what a service refused beside the field that its message names, else beside `otherwise` or above all."""
         message = getattr(error, "message", str(error))
         named = next(
             (field for field in fields if message.startswith((f"{field}:", f"{field}.", f"{field} ", f"`{field}`"))),
-            None,
+            otherwise,
         )
         self.add_error(named, message)  # type: ignore[attr-defined]
 

@@ -15,7 +15,7 @@ from modelyard.control.registry import services as registry
 from modelyard.control.registry.models import Model, Version
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
-from modelyard.core.errors import ModelyardError
+from modelyard.core.errors import ModelyardError, TooLarge, UnsupportedFormat
 
 
 @page(Scope.WRITE, "POST")
@@ -27,7 +27,8 @@ def push(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
         try:
             version = register(actor, model, form)
         except ModelyardError as error:
-            form.refuse(error, "metrics", "manifest", "sample", "file", "parent", "description")
+            of_files = "file" if isinstance(error, (TooLarge, UnsupportedFormat)) else None
+            form.refuse(error, "metrics", "manifest", "sample", "file", "parent", "description", otherwise=of_files)
         else:
             place = {"tenant": actor.tenant.name, "name": model.name, "number": version.number}
             return go(request, reverse("console:version", kwargs=place))
