@@ -152,9 +152,10 @@ def test_the_focus_stays_with_what_was_sent(visitor: Visitor, seen: None) -> Non
     page = visitor.page
     visitor.sign_in()
     visitor.go("/t/yard/models/seen/versions/1/")
+    page.set_viewport_size({"width": 360, "height": 400})
     ask = page.get_by_role("button", name="Predict")
     ask.press("Enter")
-    expect(page.locator(".answer-value")).to_be_visible(timeout=30_000)
+    expect(page.locator(".answer-value")).to_be_in_viewport(timeout=30_000)
     expect(ask).to_be_focused()
     page.locator("#try-c1").fill("five")
     ask.press("Enter")

@@ -177,6 +177,8 @@
     const request = event.detail.requestConfig;
     const form = request && request.verb === "post" && document.querySelector('form[hx-post="' + request.path + '"]');
     if (form) returnFocus(form);
+    const answer = form && document.querySelector(".answer");
+    if (answer) answer.scrollIntoView({ block: "nearest" });
   });
   document.addEventListener("htmx:sendError", function () {
     announce("The server did not answer");
