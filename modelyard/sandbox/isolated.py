@@ -269,9 +269,11 @@ def _wait(child: SandboxProcess, fd: int, event: int, deadline: float) -> None:
     """Wait until the pipe is ready, watching the child's memory meanwhile."""
     poller = select.poll()
     poller.register(fd, event)
-    while not poller.poll(_TICK_SECONDS * 1000):
-        if time.monotonic() > deadline:
+    while True:
+        if time.monotonic() > deadline:  # first: a pipe that is always ready by a byte would never let it be asked
             raise Unavailable("the model did not answer in time; its process is started again")
+        if poller.poll(_TICK_SECONDS * 1000):
+            return
         excess = child.excess()
         if excess:
             raise Unavailable(f"the model {excess}; its process is started again")

@@ -133,10 +133,23 @@ for n in range(3, 256):
         pass
 """
 
+TRICKLE = """
+import os, time
+for n in range(3, 256):
+    try:
+        os.write(n, (16).to_bytes(4, "little") + (1 << 20).to_bytes(8, "little"))
+    except OSError:
+        continue
+    while True:
+        os.write(n, b" ")
+        time.sleep(0.01)
+"""
+
 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
+        (f"exec({TRICKLE!r})", "in time"),
         ("__import__('time').sleep(1000)", "in time"),
         ("[bytearray(b'x') * (1 << 30), __import__('time').sleep(1000)]", "memory|in time"),
         ("__import__('os')._exit(3)", "died"),
