@@ -11,12 +11,13 @@ import sys
 
 _CLONE_THREAD = 0x00010000
 _O_TMPFILE = 0o20000000  # without O_DIRECTORY: a file that no folder shows would escape the parent's watch
+_LISTABLE = 0o700  # no folder that its owner, the parent, cannot list and remove; so no umask either
 
 _FILES = """
 read readv pread64 preadv preadv2 write writev pwrite64 pwritev pwritev2 lseek _llseek close close_range dup dup2 dup3
 flock fsync fdatasync ftruncate ftruncate64 fallocate fadvise64 getdents getdents64 stat fstat lstat stat64 fstat64
 lstat64 newfstatat fstatat64 statx statfs fstatfs statfs64 fstatfs64 access faccessat faccessat2 readlink readlinkat
-getcwd chdir fchdir mkdir mkdirat umask pipe pipe2 poll ppoll ppoll_time64 select _newselect pselect6 pselect6_time64
+getcwd chdir fchdir pipe pipe2 poll ppoll ppoll_time64 select _newselect pselect6 pselect6_time64
 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd eventfd2 sendfile copy_file_range creat
 """
 _MEMORY = "mmap mmap2 munmap mremap mprotect madvise brk mincore msync membarrier"
@@ -88,6 +89,8 @@ def restrict() -> None:
         if sc.resolve_syscall(sc.Arch.NATIVE, name) != -1:
             rules.add_rule(sc.ERRNO(errno.ENOSYS), name)
     allow("clone", sc.Arg(0, sc.MASKED_EQ, _CLONE_THREAD, _CLONE_THREAD))
+    allow("mkdir", sc.Arg(1, sc.MASKED_EQ, _LISTABLE, _LISTABLE))
+    allow("mkdirat", sc.Arg(2, sc.MASKED_EQ, _LISTABLE, _LISTABLE))
     allow("open", sc.Arg(1, sc.MASKED_EQ, _O_TMPFILE, 0))
     allow("openat", sc.Arg(2, sc.MASKED_EQ, _O_TMPFILE, 0))
     for name in ("kill", "tgkill"):

@@ -112,6 +112,10 @@ NATIVE: dict[str, tuple[str, str]] = {
     ),
     "signal by fcntl": ("import os; r, w = os.pipe()\nassert c.fcntl(r, 8, parent) == -1", "NoneType"),
     "outliving its parent": ("assert c.prctl(1, 0, 0, 0, 0) == -1", "NoneType"),
+    "hidden folders": (
+        "assert c.umask(0o777) == -1 and c.mkdir(b'hidden', 0o300) == -1 and c.mkdir(b'shown', 0o700) == 0",
+        "NoneType",
+    ),
     "hidden files": ("assert c.open(b'.', 0o20200002, 0o600) == -1", "NoneType"),
 }
 
