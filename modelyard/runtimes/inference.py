@@ -55,6 +55,12 @@ def _read_csv(path: Path) -> Table:
         head = file.read(1 << 16).decode("utf-8", "replace").splitlines()
     first = next(csv.reader(head[:1]), [])
     bare = bool(first) and all(_is_number(cell) for cell in first)
+    values = [cell for cell in first if _is_number(cell) and not cell.strip().isalnum()]
+    if values and not bare:
+        raise InvalidInput(
+            f"its first line has `{values[0][:50]}` among the columns' names: "
+            "expected the names there, or numbers alone and no names"
+        )
     options = arrow.ReadOptions(autogenerate_column_names=bare)
     table = arrow.read_csv(
         io.BytesIO(path.read_bytes()),
@@ -152,7 +158,9 @@ def column_names(estimator: Any, sample: Mapping[str, np.ndarray] | None) -> lis
         lacking = [name for name in names if sample is not None and name not in sample]
         if lacking:
             raise InvalidInput(
-                f"the sample has no column `{lacking[0]}`, which the model was fitted with", missing=lacking[:20]
+                f"the sample has no column `{lacking[0]}`, which the model was fitted with: "
+                f"it has {', '.join(list(sample or ())[:5])[:200]}; the first line of a CSV file names the columns",
+                missing=lacking[:20],
             )
         return names
     width = getattr(estimator, "n_features_in_", None)

@@ -70,6 +70,7 @@ def test_columns_without_names(name: str, data: bytes, tmp_path: Path) -> None:
 
 
 BAD: dict[str, tuple[str, bytes, str]] = {
+    "no names": ("s.csv", b"5.1,3.5,setosa\n4.9,3.0,setosa\n", "`5.1` among the columns' names"),
     "no rows": ("s.csv", b"a,b\n", "has no rows"),
     "an empty list": ("s.json", b"[]", "expected rows"),
     "a number": ("s.json", b"7", "expected rows"),
