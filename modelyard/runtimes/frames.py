@@ -85,7 +85,11 @@ def _array(entry: dict[str, Any], body: bytes | bytearray | memoryview, offset: 
     count = math.prod(shape)
     if "values" in entry:
         values = entry["values"]
-        if len(values) != count or any(isinstance(value, dict | list) for value in values):
+        if (
+            not isinstance(values, list)
+            or len(values) != count
+            or any(isinstance(value, dict | list) for value in values)
+        ):
             raise FrameError("values that do not fit their shape")
         held = np.empty(count, dtype=object)
         held[:] = values

@@ -23,7 +23,7 @@ from modelyard.runtimes.formats import Format, tell
 from modelyard.sandbox import layers
 from modelyard.sandbox.findings import Opened, Tried, TriedGraph
 from modelyard.sandbox.limits import Limits
-from modelyard.sandbox.run import run
+from modelyard.sandbox.run import plain_text, run
 
 _OPEN = "modelyard.runtimes.opening:open_estimator"
 _TRY = "modelyard.runtimes.trial:try_graph"
@@ -155,7 +155,7 @@ def _second(
 ) -> tuple[Tried | None, str | None]:
     """Try the converted graph in a clean child; return what came of it, and why it may not serve, if so."""
     if graph is None:
-        return None, opened.unconverted or "there is no converted graph"
+        return None, plain_text(opened.unconverted or "there is no converted graph")
     folder = _folder(scratch, "tried")
     try:
         rows = _left(first / "rows.frame", scratch / "rows.frame", limits)
@@ -174,7 +174,8 @@ def _second(
         )
     except (ModelRefused, InvalidInput) as error:
         return None, f"the converted graph was tried in vain: {error.message}"
-    return tried, tried.objection(_MOST_MANY_SECONDS)
+    objection = tried.objection(_MOST_MANY_SECONDS)
+    return tried, objection and plain_text(objection)
 
 
 def _graph(

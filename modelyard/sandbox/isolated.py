@@ -14,11 +14,12 @@ import msgspec
 import numpy as np
 
 from modelyard.core.errors import ModelFailed, ModelRefused, ModelyardError, Unavailable
-from modelyard.core.signature import Signature
+from modelyard.core.signature import DataType, Signature
 from modelyard.core.tensors import Answer, Batch
 from modelyard.runtimes.frames import PREFIX, FrameError, batch_arrays, decode, encode
 from modelyard.sandbox.limits import Limits
 from modelyard.sandbox.process import SandboxProcess, deadline_after
+from modelyard.sandbox.run import plain_text
 
 _SERVE = "modelyard.sandbox.isolated_child:serve"
 _PRELOAD = {
@@ -29,7 +30,6 @@ _START_SECONDS = 120.0
 _TICK_SECONDS = 0.05
 _MAX_HEADER_BYTES = 64 << 20
 _MAX_BODY_BYTES = 1 << 30
-_MESSAGE_CHARACTERS = 2000
 
 
 class IsolatedRuntime:
@@ -89,7 +89,7 @@ class IsolatedRuntime:
         try:
             header, arrays = _exchange(child, encode(*batch_arrays(batch)), deadline)
             if "error" in header:
-                raise ModelFailed(str(header.get("message"))[:_MESSAGE_CHARACTERS])
+                raise ModelFailed(plain_text(header.get("message")))
             return self._checked(arrays, batch.n_rows)
         except Unavailable:
             self._lose(child)
@@ -108,6 +108,8 @@ class IsolatedRuntime:
                 raise ModelFailed(f"the model failed: it gave no `{output.name}` of its signature's shape and type")
             if any(size not in (-1, got) for size, got in zip(output.shape, array.shape[1:], strict=True)):
                 raise ModelFailed(f"the model failed: `{output.name}` has shape {array.shape} for {n_rows} rows")
+            if output.type is DataType.STRING and not all(_is_text(value) for value in array.reshape(-1).tolist()):
+                raise ModelFailed(f"the model failed: `{output.name}` holds what is no text")
             answer[output.name] = array
         return answer
 
@@ -155,7 +157,7 @@ class IsolatedRuntime:
                     raise Unavailable("the model is not loaded any more")
             header, _ = _receive(child, deadline_after(max(_START_SECONDS, limits.seconds)))
             if "error" in header:
-                raise ModelRefused(str(header.get("message"))[:_MESSAGE_CHARACTERS])
+                raise ModelRefused(plain_text(header.get("message")))
         except BaseException:
             self._newborn = None
             child.end()
@@ -222,6 +224,14 @@ class IsolatedRuntime:
             with self._changed:
                 self._starting, self._failure = None, Unavailable("the machine has no process, memory or disk left")
                 self._changed.notify_all()
+
+
+def _is_text(value: object) -> bool:
+    """Tell whether it is a text that can be sent on: half of a surrogate pair cannot be encoded."""
+    try:
+        return value is None or (isinstance(value, str) and value.encode() is not None)
+    except UnicodeEncodeError:
+        return False
 
 
 def _exchange(

@@ -1,6 +1,7 @@
 """Running one function in a sandboxed child: the one place where model code that we did not write is opened."""
 
 import json
+import math
 import os
 import re
 import select
@@ -90,10 +91,11 @@ def _check(child: SandboxProcess) -> None:
 
 def _parse(data: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(data)
+        answer = json.loads(data, parse_constant=_no_number)
         bounded(answer)
-    except (ValueError, RecursionError):
-        raise ModelRefused("the file garbled the answer of the process that opened it") from None
+    except (ValueError, RecursionError) as error:
+        said = plain_text(error)[:200]
+        raise ModelRefused(f"the file garbled the answer of the process that opened it ({said})") from None
     if not isinstance(answer, dict):
         raise ModelRefused("the file garbled the answer of the process that opened it")
     if isinstance(answer.get("error"), dict):
@@ -101,7 +103,7 @@ def _parse(data: bytes) -> dict[str, Any]:
     if answer.get("failed") == "memory":
         raise ModelRefused("opening the file needed more memory than it may use")
     if answer.get("failed") == "exception":
-        raise ModelRefused(f"opening the file failed: {_plain(answer.get('message'))}")
+        raise ModelRefused(f"opening the file failed: {plain_text(answer.get('message'))}")
     result = answer.get("result")
     if not isinstance(result, dict):
         raise ModelRefused("the file garbled the answer of the process that opened it")
@@ -110,10 +112,10 @@ def _parse(data: bytes) -> dict[str, Any]:
 
 def _error(said: dict[str, Any]) -> ModelyardError:
     kind = _ERRORS.get(str(said.get("code")), ModelRefused)
-    return kind(_plain(said.get("message")))
+    return kind(plain_text(said.get("message")))
 
 
-def _plain(text: object) -> str:
+def plain_text(text: object) -> str:
     """Return the text bounded, without control characters and without folders: it is a stranger's, and shown."""
     cut = str(text)[:_LOOKED_AT_CHARACTERS]
     shown = "".join(character if character.isprintable() else " " for character in cut)
@@ -126,16 +128,28 @@ def _last_part(path: "re.Match[str]") -> str:
     return parts[-1] if len(parts) > 1 else path[0]
 
 
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
 def bounded(value: Any, depth: int = _MAX_DEPTH) -> None:
-    """Check that a JSON value is nested at most `depth` deep and holds finite numbers only where JSON has them.
+    """Check that a JSON value is nested at most `depth` deep, and holds only what a database takes: no infinity, no
+    text with a zero character or half of a surrogate pair.
 
     Raises:
         ValueError: when it is not.
     """
     if depth == 0:
         raise ValueError("nested too deep")
-    if isinstance(value, dict):
-        for item in value.values():
+    if isinstance(value, str):
+        value.encode()
+        if "\0" in value:
+            raise ValueError("a zero character")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number without end")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            bounded(name, depth - 1)
             bounded(item, depth - 1)
     elif isinstance(value, list):
         for item in value:

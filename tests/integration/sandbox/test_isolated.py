@@ -134,15 +134,14 @@ for n in range(3, 256):
 """
 
 TRICKLE = """
-import os, time
+import os
 for n in range(3, 256):
     try:
-        os.write(n, (16).to_bytes(4, "little") + (1 << 20).to_bytes(8, "little"))
+        os.write(n, (16).to_bytes(4, "little") + (1 << 30).to_bytes(8, "little"))
     except OSError:
         continue
     while True:
         os.write(n, b" ")
-        time.sleep(0.01)
 """
 
 
@@ -172,6 +171,42 @@ def test_a_wrong_answer_is_the_models_failure(tmp_path: Path) -> None:
             loaded.predict(Batch(1, matrix=X[:1]))
     finally:
         loaded.unload()
+
+
+TEXTS = """
+import json, os
+from modelyard.runtimes.frames import PREFIX
+header = json.dumps({"arrays": [
+    {"name": "prediction", "shape": [1], "values": ["\\ud800"]},
+    {"name": "probabilities", "shape": [1, 2], "type": "float64"},
+]}).encode()
+for n in range(3, 256):
+    try:
+        os.write(n, PREFIX.pack(len(header), 16) + header + bytes(16))
+    except OSError:
+        pass
+"""
+
+
+def test_texts_are_texts_that_can_be_sent_on(tmp_path: Path) -> None:
+    """What the serving process would fail to encode is the model's failure, not an error of the server's."""
+    loaded = _load(tmp_path, f"exec({TEXTS!r})", Limits(seconds=30))
+    try:
+        with pytest.raises(ModelFailed, match=r"no text"):
+            loaded.predict(Batch(1, matrix=X[:1]))
+    finally:
+        loaded.unload()
+
+
+def test_a_models_failure_tells_no_folder(tmp_path: Path) -> None:
+    loaded = _load(tmp_path, "open('/srv/yard/secret\\x1b.pkl')", Limits(seconds=30))
+    try:
+        with pytest.raises(ModelFailed, match=r"secret") as failed:
+            loaded.predict(Batch(1, matrix=X[:1]))
+    finally:
+        loaded.unload()
+    assert "/srv" not in failed.value.message
+    assert failed.value.message.isprintable()
 
 
 def test_a_file_that_does_not_load_is_refused(tmp_path: Path) -> None:

@@ -58,6 +58,8 @@ def test_nonsense_is_a_frame_error(header: bytes, body: bytes) -> None:
         {"name": "x", "type": "float64", "shape": 3},
         {"name": "x", "shape": [2], "values": ["a"]},
         {"name": "x", "shape": [1], "values": [["a"]]},
+        {"name": "x", "shape": [1], "values": {"a": 1}},
+        {"name": "x", "shape": [2], "values": "ab"},
         {"type": "float64", "shape": [0]},
     ],
 )

@@ -49,3 +49,9 @@ def test_a_message_made_to_be_slow_is_not(piece: str) -> None:
 
 def test_control_characters_become_blanks() -> None:
     assert said("a\x1b[31m\nb") == "a [31m b"
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999", '"a\\u0000"', '"\\ud800"', '{"\\u0000": 1}'])
+def test_what_a_database_would_not_take_is_refused(value: str) -> None:
+    with pytest.raises(ModelRefused, match=r"garbled"):
+        _parse(f'{{"result": {{"sample": [{value}]}}}}'.encode())
