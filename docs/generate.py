@@ -38,6 +38,7 @@ def settings_page() -> str:
 DERIVED = {
     "home": "`./var`",
     "serve_port": "`MODELYARD_PORT` + 1",
+    "serving_artifacts": "the store's folder, or `artifacts` in `MODELYARD_EXCHANGE` where the store is the database",
     "public_url": "`http://HOST:PORT`",
     "predict_url": "`MODELYARD_PUBLIC_URL`; when not embedded, `http://HOST:SERVE_PORT`",
 }

@@ -5,24 +5,28 @@ digest for a name is whole. The rename stays within the tenant's folder, so that
 """
 
 import errno
-import hashlib
 import os
-import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
-from modelyard.artifacts.store import Stored
-from modelyard.core.errors import ArtifactCorrupt, InvalidInput, NotFound, TooLarge, Unavailable
+from modelyard.artifacts.checking import (
+    DIGEST,
+    TENANT,
+    Arriving,
+    check_digest,
+    check_tenant,
+    checked,
+    is_whole,
+    missing,
+)
+from modelyard.artifacts.store import LEFTOVER_SECONDS, Stored
+from modelyard.core.errors import Unavailable
 
 CHUNK_BYTES = 1 << 20
 DRAFTS = "drafts"
-LEFTOVER_SECONDS = 24 * 3600
-TENANT = re.compile(r"[0-9]{1,19}\Z")
-DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -43,8 +47,12 @@ class FilesystemStore:
         draft = folder / DRAFTS / uuid.uuid4().hex
         try:
             draft.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            arriving = Arriving(chunks, max_bytes)
             with draft.open("xb") as file:
-                stored = _write(file, chunks, max_bytes)
+                file.writelines(arriving)
+                file.flush()
+                os.fsync(file.fileno())
+            stored = arriving.stored
             self._settle(tenant, draft, stored.digest)
         except OSError as error:
             if error.errno in NO_ROOM:
@@ -58,8 +66,8 @@ class FilesystemStore:
         """See `ArtifactStore.open`."""
         path = self._path(tenant, digest)
         if not path.is_file():
-            raise _missing(digest)
-        return _checked(path, digest)
+            raise missing(digest)
+        return checked(_chunks(path, digest), digest)
 
     @contextmanager
     def local(self, tenant: str, digest: str) -> Iterator[Path]:
@@ -86,7 +94,7 @@ class FilesystemStore:
                 yield Stored(path.name, size)
 
     def sweep(self, older_than_seconds: float = LEFTOVER_SECONDS) -> int:
-        """Delete drafts that nobody has written to for that long: a killed process left them. Return how many."""
+        """See `ArtifactStore.sweep`. The age of a draft counts from when it was last written to."""
         count, before = 0, time.time() - older_than_seconds
         for draft in self.root.glob(f"*/{DRAFTS}/*"):
             try:
@@ -97,6 +105,30 @@ class FilesystemStore:
                 continue
         return count
 
+    def touch(self, tenant: str, digest: str, size_bytes: int) -> bool:
+        """Count the artifact's age from now; False when it is not there, or not of that size."""
+        path = self._path(tenant, digest)
+        try:
+            if path.stat().st_size != size_bytes:
+                return False
+            os.utime(path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def untouched(self, seconds: float) -> Iterator[tuple[str, str]]:
+        """Give tenant and digest of what was neither put nor touched for so long."""
+        before = time.time() - seconds
+        for folder in self.root.glob("*"):
+            if not TENANT.match(folder.name):
+                continue
+            for path in folder.glob("??/*"):
+                try:
+                    if DIGEST.match(path.name) and path.stat().st_mtime <= before:
+                        yield folder.name, path.name
+                except FileNotFoundError:
+                    continue
+
     def _settle(self, tenant: str, draft: Path, digest: str) -> None:
         """Give the draft its name, unless the same bytes are there already; rotten ones are replaced."""
         target = self._path(tenant, digest)
@@ -104,62 +136,26 @@ class FilesystemStore:
         target.parent.mkdir(mode=0o750, exist_ok=True)
         if new_folder:
             _flush_folder(target.parent.parent)
-        if target.exists():
-            try:
-                for _ in _checked(target, digest):
-                    pass
-                return
-            except (ArtifactCorrupt, NotFound):
-                pass
+        if is_whole(self, tenant, digest):
+            return
         draft.chmod(0o440)
         draft.replace(target)
         _flush_folder(target.parent)
 
     def _folder(self, tenant: str) -> Path:
-        if not TENANT.match(tenant):
-            raise InvalidInput("a tenant is named by its id, decimal digits")
-        return self.root / tenant
+        return self.root / check_tenant(tenant)
 
     def _path(self, tenant: str, digest: str) -> Path:
-        if not DIGEST.match(digest):
-            raise InvalidInput("an artifact is named by its sha256, 64 lower-case hexadecimal digits")
-        return self._folder(tenant) / digest[:2] / digest
+        return self._folder(tenant) / check_digest(digest)[:2] / digest
 
 
-def _write(file: BinaryIO, chunks: Iterable[bytes], max_bytes: int) -> Stored:
-    """Write the chunks through to the disk, and tell their digest and size."""
-    sha256, size = hashlib.sha256(), 0
-    for chunk in chunks:
-        size += len(chunk)
-        if size > max_bytes:
-            raise TooLarge(f"the file is larger than the {max_bytes} bytes that are taken here", max_bytes=max_bytes)
-        sha256.update(chunk)
-        file.write(chunk)
-    file.flush()
-    os.fsync(file.fileno())
-    return Stored(sha256.hexdigest(), size)
-
-
-def _checked(path: Path, digest: str) -> Iterator[bytes]:
-    """Give the file's bytes, the last chunk only after the digest was found right."""
-    sha256, held = hashlib.sha256(), b""
+def _chunks(path: Path, digest: str) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):
-                sha256.update(chunk)
-                if held:
-                    yield held
-                held = chunk
+                yield chunk
     except FileNotFoundError:
-        raise _missing(digest) from None
-    if sha256.hexdigest() != digest:
-        raise ArtifactCorrupt(f"the stored bytes of {digest[:12]} have changed: upload the file again", digest=digest)
-    if held:
-        yield held
-
-
-def _missing(digest: str) -> NotFound:
-    return NotFound(f"there is no artifact {digest[:12]}", digest=digest)
+        raise missing(digest) from None
 
 
 def _flush_folder(folder: Path) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+LEFTOVER_SECONDS = 24 * 3600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -16,7 +18,10 @@ class Stored:
 
 
 class ArtifactStore(Protocol):
-    """Five verbs. `tenant` is the tenant's id as decimal digits; what belongs to one is invisible to the others."""
+    """Five verbs, and a broom. `tenant` is the tenant's id as decimal digits; others do not see what belongs to it.
+
+    Every verb raises `InvalidInput` where a tenant or digest is named in another way.
+    """
 
     def put(self, tenant: str, chunks: Iterable[bytes], max_bytes: int) -> Stored:
         """Keep the bytes; nothing is visible before all are there and on disk.
@@ -45,3 +50,6 @@ class ArtifactStore(Protocol):
 
     def list(self, tenant: str) -> Iterator[Stored]:
         """Give all that is there, in no order."""
+
+    def sweep(self, older_than_seconds: float = LEFTOVER_SECONDS) -> int:
+        """Delete the beginnings of artifacts that a killed process left so long ago; return how many."""

@@ -6,7 +6,20 @@ from typing import Annotated
 import typer
 
 import modelyard
-from modelyard.cli import doctor, home, keys, login, members, models, predictions, processes, tenants, up, versions
+from modelyard.cli import (
+    artifacts,
+    doctor,
+    home,
+    keys,
+    login,
+    members,
+    models,
+    predictions,
+    processes,
+    tenants,
+    up,
+    versions,
+)
 from modelyard.cli.ending import run
 
 app = typer.Typer(
@@ -40,7 +53,12 @@ VERBS: tuple[Callable[..., None], ...] = (
 )
 for _verb in VERBS:
     app.command()(_verb)
-for _noun, _app in (("keys", keys.app), ("tenants", tenants.app), ("members", members.app)):
+for _noun, _app in (
+    ("keys", keys.app),
+    ("tenants", tenants.app),
+    ("members", members.app),
+    ("artifacts", artifacts.app),
+):
     app.add_typer(_app, name=_noun)
 
 

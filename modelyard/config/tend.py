@@ -12,14 +12,13 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 
-from modelyard.artifacts.filesystem import FilesystemStore
 from modelyard.config import folders
 from modelyard.config.celery import app  # noqa: F401  the relay sends by it
-from modelyard.control.deployments import publisher
+from modelyard.control.deployments import publisher, served_bytes
 from modelyard.control.jobs.relay import relay
 from modelyard.control.jobs.sweeper import sweep
 from modelyard.control.registry import uploads
-from modelyard.control.registry.registration import SCRATCH
+from modelyard.control.registry.storage import SCRATCH, serving_store, store
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +67,9 @@ def chores() -> list[Chore]:
         Chore("sweep", 1.0, sweep),
         Chore("mend", 10.0, publisher.reconcile),
         Chore("leftovers", 60.0, sweep_leftovers),
+        Chore("restore", 300.0, served_bytes.restore),
         Chore("documents", 300.0, publisher.sweep),
+        Chore("served", 3600.0, served_bytes.sweep),
         Chore("artifacts", 600.0, uploads.sweep),
     ]
 
@@ -107,7 +108,7 @@ def sweep_leftovers() -> int:
     count += _delete_older(home / folders.MESSAGES, "*.draft", DRAFT_SECONDS)
     count += _delete_older(home / folders.UPLOADS, "*", UPLOAD_SECONDS)
     count += _delete_older(home / SCRATCH, "*", UPLOAD_SECONDS)
-    return count + FilesystemStore(settings.MODELYARD.artifacts).sweep()
+    return count + sum(place.sweep() for place in (store(), serving_store()) if place is not None)
 
 
 def _delete_older(folder: Path, pattern: str, seconds: float) -> int:

@@ -27,7 +27,7 @@ def embedded_core(settings: Settings) -> Core | None:
     """Return a core that is not started yet, which the console may ask; None where the data plane runs alone."""
     core = None
     if settings.embedded:
-        core = Core(settings, FolderMedium(settings.exchange), FilesystemStore(settings.artifacts))
+        core = Core(settings, FolderMedium(settings.exchange), FilesystemStore(settings.serving_artifacts))
     hand_in(predictor_for(settings, core))
     return core
 

@@ -12,6 +12,8 @@ from modelyard.core.errors import Misconfigured
 PREFIX = "MODELYARD_"
 SECRET = {"secret_key", "key", "database_url", "broker_url"}
 """Settings whose values may hold a password, and are never shown."""
+STORES = ("filesystem", "database")
+"""Where artifacts may be kept."""
 MIB = 1 << 20
 
 
@@ -69,6 +71,15 @@ def _flag(text: str) -> bool:
     return choices[text.lower()]
 
 
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"expected one of {', '.join(choices)}")
+        return text
+
+    return read
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
@@ -93,6 +104,12 @@ def _secret(text: str) -> str:
 
 def _beneath_home(name: str) -> Callable[[Mapping[str, Any]], Path]:
     return lambda read: read["home"] / name
+
+
+def _serving_artifacts(read: Mapping[str, Any]) -> Path:
+    """Return the store's own folder, or, where the store is none, one in the medium, which the publisher fills."""
+    place: Path = read["artifacts"] if read["artifact_store"] == "filesystem" else read["exchange"] / "artifacts"
+    return place
 
 
 def _own_url(port: str) -> Callable[[Mapping[str, Any]], str]:
@@ -125,9 +142,14 @@ TABLE: tuple[Setting, ...] = (
     Setting("database_url", str, None,
             "postgres://... ; without it SQLite in the home folder, which must be a local disk"),
     Setting("broker_url", str, None, "amqp://... ; without it messages are files in the home folder"),
-    Setting("artifacts", _path, _beneath_home("artifacts"), "folder of the artifacts; may be on NFS"),
+    Setting("artifact_store", _one_of(*STORES), "filesystem",
+            "where artifacts are kept: `filesystem` or `database`; `modelyard artifacts move` copies them over"),
+    Setting("artifacts", _path, _beneath_home("artifacts"),
+            "folder of the artifacts, where they are kept as files; may be on NFS"),
     Setting("exchange", _path, _beneath_home("exchange"),
             "folder in which the planes exchange snapshots and predictions; may be on NFS"),
+    Setting("serving_artifacts", _path, _serving_artifacts,
+            "folder from which the data plane takes artifacts; where it is not the store's, the publisher fills it"),
     Setting("spool", _path, _beneath_home("spool"), "folder of predictions not yet handed over; must be a local disk"),
     Setting("cache", _path, _beneath_home("cache"), "folder of the last good snapshot; must be a local disk"),
     Setting("preload", _names, ("all",),

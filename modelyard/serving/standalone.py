@@ -20,7 +20,7 @@ DRAIN_SECONDS = 5
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; then finish what is under way and seal the spool."""
     signal.signal(signal.SIGTERM, _leave)
-    core = Core(settings, FolderMedium(settings.exchange), FilesystemStore(settings.artifacts))
+    core = Core(settings, FolderMedium(settings.exchange), FilesystemStore(settings.serving_artifacts))
     uvicorn.run(
         AsgiDoor(core),
         host=settings.host,

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from modelyard.control.deployments import served_bytes
 from modelyard.control.deployments.documents import build
 from modelyard.control.deployments.models import Published
 from modelyard.control.registry.models import Model
@@ -68,7 +69,9 @@ def publish(tenant: Tenant, to: Medium) -> bool:
     """Publish one tenant, as it is now or later; False when it has to be tried again."""
     tenant = Tenant.objects.get(pk=tenant.pk)
     for model in _changed(tenant):
-        digest = write_model(to, str(tenant.pk), build(model))
+        document = build(model)
+        served_bytes.bring(str(tenant.pk), document)
+        digest = write_model(to, str(tenant.pk), document)
         _note(tenant, model, digest)
     try:
         write_tenant(to, _document(tenant))

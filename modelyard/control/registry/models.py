@@ -241,3 +241,36 @@ class DeletedVersion(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.model_name}:{self.number} (deleted)"
+
+
+class Payload(TenantOwned):
+    """An artifact's bytes, where artifacts are kept in this database. Without `digest` it is a draft still arriving."""
+
+    digest = models.CharField(max_length=64, null=True)
+    size_bytes = models.PositiveBigIntegerField(default=0)
+    begun_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["tenant", "digest"], name="one_payload_per_digest")]
+        indexes = [
+            models.Index(fields=["begun_at"], name="payload_draft_age", condition=models.Q(digest=None)),
+        ]
+
+    def __str__(self) -> str:
+        return self.digest or "a draft"
+
+
+class PayloadChunk(TenantOwned):
+    """At most `artifacts.database.CHUNK_BYTES` of a payload; `position` counts from 0 without gaps."""
+
+    payload = models.ForeignKey(Payload, on_delete=models.CASCADE, related_name="chunks")
+    position = models.PositiveIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["payload", "position"], name="one_chunk_per_position")]
+
+    def __str__(self) -> str:
+        return f"chunk {self.position}"

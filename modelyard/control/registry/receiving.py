@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
+from django.db import connection
 from rest_framework.request import Request
 
 from modelyard.artifacts.store import ArtifactStore, Stored
@@ -59,6 +60,8 @@ class _Putting(threading.Thread):
             self._stored = self._to.put(self._tenant, self._arriving(), self._max_bytes)
         except BaseException as error:
             self._error = error
+        finally:
+            connection.close()  # this thread's own, opened where the store is the database
 
     def write(self, chunk: bytes) -> None:
         """Give the next bytes; raises what the store raised."""

@@ -17,7 +17,7 @@ from modelyard.control.jobs.models import Job
 from modelyard.control.jobs.services import completing
 from modelyard.control.registry.models import Version, VersionFile, VersionState
 from modelyard.control.registry.services import MODEL_ROLE, SAMPLE_ROLE, lock_model, mark_changed
-from modelyard.control.registry.storage import store
+from modelyard.control.registry.storage import SCRATCH, store
 from modelyard.control.registry.uploads import lock, release, release_later
 from modelyard.control.tenancy.audit import plain
 from modelyard.control.tenancy.services import record, system_actor
@@ -27,7 +27,6 @@ from modelyard.sandbox.examination import Examined, examine
 from modelyard.sandbox.limits import Limits
 
 CHUNK_BYTES = 1 << 20
-SCRATCH = "scratch"
 FILES_AT_FAULT = (ModelRefused, InvalidInput, UnsupportedFormat, TooLarge)
 """Errors that say something of the files, which then are not kept. After others (a full disk, say) they are."""
 

@@ -31,8 +31,18 @@ def digest_of(data: bytes) -> str:
 class StoreSuite:
     """Inherit, give the fixture `store`, and `flip` (change one stored byte behind the store's back)."""
 
+    def end_of_thread(self) -> None:
+        """Give back what a thread of the test's own opened."""
+
     @abstractmethod
     def flip(self, store: ArtifactStore, tenant: str, digest: str, position: int) -> None: ...
+
+    def test_small_and_large_chunks_make_the_same_artifact(self, store: ArtifactStore) -> None:
+        data = some_bytes((2 << 20) + 5)
+        whole = store.put("1", [data], LIMIT)
+        store.delete("1", whole.digest)
+        assert store.put("1", in_chunks(data, 7_919), LIMIT) == whole
+        assert b"".join(store.open("1", whole.digest)) == data
 
     @pytest.mark.parametrize("size", [0, 1, 65_536, (3 << 20) + 17])
     def test_what_was_put_comes_back(self, store: ArtifactStore, size: int) -> None:
@@ -124,6 +134,7 @@ class StoreSuite:
 
         def put() -> None:
             results.append(store.put("1", in_chunks(data), LIMIT))
+            self.end_of_thread()
 
         threads = [threading.Thread(target=put) for _ in range(8)]
         for thread in threads:
