@@ -84,7 +84,17 @@ def test_all_chores_run_on_an_empty_installation() -> None:
         chore.tick(time.monotonic())
         names.append(chore.name)
         assert chore.failures == 0
-    assert names == ["relay", "publish", "sweep", "mend", "leftovers", "documents", "artifacts"]
+    assert names == [
+        "relay",
+        "publish",
+        "sweep",
+        "mend",
+        "leftovers",
+        "restore",
+        "documents",
+        "served",
+        "artifacts",
+    ]
 
 
 @pytest.mark.django_db
