@@ -8,6 +8,8 @@ import typer
 import modelyard
 from modelyard.cli import (
     artifacts,
+    charters,
+    consumers,
     doctor,
     home,
     keys,
@@ -58,6 +60,8 @@ for _noun, _app in (
     ("tenants", tenants.app),
     ("members", members.app),
     ("artifacts", artifacts.app),
+    ("charter", charters.app),
+    ("consumers", consumers.app),
 ):
     app.add_typer(_app, name=_noun)
 

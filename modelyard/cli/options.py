@@ -23,4 +23,5 @@ def with_home(command: str, home: Path | None) -> str:
 
 
 Reason = Annotated[str, typer.Option("--reason", help="Why; it stays in the model's history.", show_default=False)]
+Despite = Annotated[bool, typer.Option("--despite-consumers", help="Those who depend on it were told.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -17,6 +17,7 @@ HINTS = {
     "unauthenticated": "`modelyard login` keeps a key; `modelyard keys create` makes one on the server's own machine",
     "forbidden": "a key with a larger scope may do this: `modelyard keys create --scope write`",
     "unavailable": "`modelyard doctor` looks for the cause on this machine",
+    "has_consumers": "once they were told, --despite-consumers says so; `modelyard consumers list MODEL` shows them",
     "in_use": "`modelyard deactivate MODEL`, and deleting its aliases, frees a version",
 }
 """Error code to what helps, where the message itself does not say it."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelyard.cli.connection import Connection, connected
-from modelyard.cli.options import Json, Reason, Url, Yes
-from modelyard.cli.output import Done, curl, print_json, print_table
+from modelyard.cli.options import Despite, Json, Reason, Url, Yes
+from modelyard.cli.output import Done, curl, print_json, print_table, say
 from modelyard.cli.progress import progress_bar
 from modelyard.cli.tables import read_metrics, read_object
 from modelyard.core.errors import InvalidInput
@@ -116,10 +116,13 @@ def rollback(model: ModelName, reason: Reason = "", url: Url = None, json: Json 
         _deployed(yard, yard.client.rollback(model, reason=reason), "rollback", {"reason": reason}, json)
 
 
-def deactivate(model: ModelName, reason: Reason = "", url: Url = None, json: Json = False) -> None:
+def deactivate(
+    model: ModelName, reason: Reason = "", despite_consumers: Despite = False, url: Url = None, json: Json = False
+) -> None:
     """Serve a model no more; its versions stay."""
     with connected(url) as yard:
-        _deployed(yard, yard.client.deactivate(model, reason=reason), "deactivate", {"reason": reason}, json)
+        now = yard.client.deactivate(model, reason=reason, despite_consumers=despite_consumers)
+        _deployed(yard, now, "deactivate", {"reason": reason, "despite_consumers": despite_consumers}, json)
 
 
 def _deployed(yard: Connection, now: "Deployment", verb: str, body: dict[str, Any], json: bool) -> None:
@@ -147,6 +150,7 @@ def _undo(model: str, call: dict[str, Any] | None) -> str | None:
 def delete(
     target: Annotated[str, typer.Argument(help="A version, as iris:3, or a whole model.", show_default=False)],
     yes: Yes = False,
+    despite_consumers: Despite = False,
     url: Url = None,
     json: Json = False,
 ) -> None:
@@ -156,9 +160,12 @@ def delete(
         raise InvalidInput(f"{target!r} names an alias: expected a model, or a version as in '{reference.model}:3'")
     with connected(url) as yard:
         if not yes and not json:
+            for consumer in yard.client.consumers(reference.model):
+                say(f"{consumer.name} depends on {consumer.uses}" + (f": {consumer.contact}" * bool(consumer.contact)))
             typer.confirm(f"Delete {target} with all its files? This cannot be undone.", abort=True, err=True)
-        yard.client.delete(target)
+        yard.client.delete(target, despite_consumers=despite_consumers)
         path = f"models/{reference.model}/" + (f"versions/{reference.version}/" if reference.version else "")
+        path += "?despite_consumers=true" if despite_consumers else ""
         Done(
             f"{target} is deleted",
             result={"deleted": target},

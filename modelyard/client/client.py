@@ -5,14 +5,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from modelyard.client import manifest as manifests
+from modelyard.client.charters import Charters
 from modelyard.client.downloading import fetch
 from modelyard.client.pushing import API, Progress, form, job_progress, send, silent
-from modelyard.client.records import Alias, Answer, Deployment, Key, Model, Version
+from modelyard.client.records import Alias, Answer, Deployment, Key, Model, Record, Version, read_record
 from modelyard.client.rows import body_of, plain
 from modelyard.client.transport import TRIES, Transport
 from modelyard.client.uploads import model_files, sample_file
@@ -31,10 +32,8 @@ from modelyard.core.reference import Reference, check_name, parse_reference
 POLL_SECONDS = 0.2
 SERVED_SECONDS = 10.0
 
-Record = TypeVar("Record")
 
-
-class Client:
+class Client(Charters):
     """A Modelyard server, seen with one API key.
 
     Every verb raises the classes of `modelyard.core.errors`, by the code that the server answered with.
@@ -135,7 +134,7 @@ class Client:
             if sample is not None:
                 files.append(("sample", sample_file(sample, scratch)))
             self._make_model(name)
-            version = _record(send(self._control, f"{API}/models/{name}/versions/", files, data, progress), Version)
+            version = read_record(send(self._control, f"{API}/models/{name}/versions/", files, data, progress), Version)
         return self.wait(version, progress=progress, timeout_seconds=timeout_seconds).check() if wait else version
 
     def _make_model(self, name: str) -> None:
@@ -182,7 +181,7 @@ class Client:
             model: its name; or a reference, as `iris:3`, without `number`.
         """
         name, number = self._numbered(model, number)
-        return _record(msgspec.json.encode(self._control.get(f"{API}/models/{name}/versions/{number}/")), Version)
+        return read_record(msgspec.json.encode(self._control.get(f"{API}/models/{name}/versions/{number}/")), Version)
 
     def download(
         self, model: str, number: int | None = None, *, to: Path | str = ".", progress: Progress = silent
@@ -205,18 +204,20 @@ class Client:
 
     def model(self, name: str) -> Model:
         """Return one model."""
-        return _record(msgspec.json.encode(self._control.get(f"{API}/models/{check_name(name, 'a model')}/")), Model)
+        return read_record(
+            msgspec.json.encode(self._control.get(f"{API}/models/{check_name(name, 'a model')}/")), Model
+        )
 
     def create_model(self, name: str, *, problem: str = "") -> Model:
         """Make a model without versions. `problem` says what is predicted, for whom, and why."""
         json = {"name": check_name(name, "a model"), "problem": problem}
-        return _record(self._control.send("POST", f"{API}/models/", json=json).content, Model)
+        return read_record(self._control.send("POST", f"{API}/models/", json=json).content, Model)
 
-    def delete(self, model: str, number: int | None = None) -> None:
+    def delete(self, model: str, number: int | None = None, *, despite_consumers: bool = False) -> None:
         """Delete a version, or a whole model when no version is named.
 
         Raises:
-            InUse: when the plan or an alias names it.
+            InUse: when the plan or an alias names it; or consumers are declared, and not `despite_consumers`.
 
         Example:
             >>> yard.delete("iris:3")
@@ -228,7 +229,7 @@ class Client:
                 f"{model!r} names an alias: expected a model, or a version as in 'iris:3'; see `delete_alias`"
             )
         path = f"{API}/models/{reference.model}/" + (f"versions/{number}/" if number is not None else "")
-        self._control.send("DELETE", path)
+        self._control.send("DELETE", path + _despite(despite_consumers))
 
     # What serves
 
@@ -254,20 +255,27 @@ class Client:
         """Serve again what was served before; called again, what was served before that."""
         return self._deploy(model, "rollback", {"reason": reason}, wait)
 
-    def deactivate(self, model: str, *, reason: str = "", wait: bool = True) -> Deployment:
-        """Serve nothing; `rollback` undoes it."""
-        return self._deploy(model, "deactivate", {"reason": reason}, wait)
+    def deactivate(
+        self, model: str, *, reason: str = "", wait: bool = True, despite_consumers: bool = False
+    ) -> Deployment:
+        """Serve nothing; `rollback` undoes it.
+
+        Raises:
+            InUse: when consumers are declared, and not `despite_consumers`.
+        """
+        json = {"reason": reason, "despite_consumers": despite_consumers}
+        return self._deploy(model, "deactivate", json, wait)
 
     def deployment(self, model: str) -> Deployment:
         """Return how a model is served now."""
-        return _record(
+        return read_record(
             msgspec.json.encode(self._control.get(f"{API}/models/{check_name(model, 'a model')}/deployment")),
             Deployment,
         )
 
     def _deploy(self, model: str, verb: str, json: dict[str, Any], wait: bool) -> Deployment:
         path = f"{API}/models/{check_name(model, 'a model')}/{verb}"
-        deployment = _record(self._control.send("POST", path, json=json).content, Deployment)
+        deployment = read_record(self._control.send("POST", path, json=json).content, Deployment)
         if wait:
             self._await_served(deployment.model, deployment.champion)
         return deployment
@@ -296,14 +304,16 @@ class Client:
     def set_alias(self, model: str, name: str, version: Version | int, *, wait: bool = True) -> Alias:
         """Let `model@name` mean `version` from now on; `wait` as in `promote`."""
         number = version.number if isinstance(version, Version) else version
-        alias = _record(self._control.send("PUT", _alias_path(model, name), json={"version": number}).content, Alias)
+        alias = read_record(
+            self._control.send("PUT", _alias_path(model, name), json={"version": number}).content, Alias
+        )
         if wait:
             self._await_served(f"{model}@{name}", alias.version)
         return alias
 
-    def delete_alias(self, model: str, name: str, *, wait: bool = True) -> None:
-        """Forget an alias; the version stays. `wait` as in `promote`."""
-        self._control.send("DELETE", _alias_path(model, name))
+    def delete_alias(self, model: str, name: str, *, wait: bool = True, despite_consumers: bool = False) -> None:
+        """Forget an alias; the version stays. `wait` as in `promote`, consumers as in `delete`."""
+        self._control.send("DELETE", _alias_path(model, name) + _despite(despite_consumers))
         if wait:
             self._await_served(f"{model}@{name}", None)
 
@@ -339,7 +349,7 @@ class Client:
         if outputs:
             body["options"] = {"outputs": list(outputs)}
         response = self._data.send("POST", path, json=body, tries=TRIES, repeat_only_if_told=True)
-        return _record(response.content, Answer)
+        return read_record(response.content, Answer)
 
     # Keys
 
@@ -355,7 +365,7 @@ class Client:
             expires_at: ISO 8601, with a time zone; None: never.
         """
         json = {"name": name, "scopes": scopes, "expires_at": expires_at}
-        return _record(self._control.send("POST", f"{API}/keys/", json=json).content, Key)
+        return read_record(self._control.send("POST", f"{API}/keys/", json=json).content, Key)
 
     def revoke_key(self, key: Key | int | str) -> None:
         """Let a key open nothing any more, within a second."""
@@ -392,10 +402,5 @@ def _alias_path(model: str, name: str) -> str:
     return f"{API}/models/{check_name(model, 'a model')}/aliases/{check_name(name, 'an alias')}/"
 
 
-def _record(body: bytes, kind: type[Record]) -> Record:
-    try:
-        return msgspec.json.decode(body, type=kind, strict=False)
-    except msgspec.DecodeError as error:
-        raise ModelyardError(
-            f"the server's answer cannot be read: {error}; is the client older than the server?"
-        ) from error
+def _despite(consumers: bool) -> str:
+    return "?despite_consumers=true" if consumers else ""

@@ -1,10 +1,11 @@
 """What the server answers, as typed records. Unknown fields are ignored: an older client reads a newer server."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from modelyard.core.errors import ModelRefused
+from modelyard.core.charter import Charter
+from modelyard.core.errors import ModelRefused, ModelyardError
 
 
 class Alias(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,3 +165,40 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str = ""
     created_at: str | None = None
     key: str | None = None
+
+
+class CharterInForce(msgspec.Struct, frozen=True, kw_only=True):
+    """A model's charter, and when who agreed on it. `number` is 0 where none was written."""
+
+    model: str
+    number: int
+    charter: Charter
+    reason: str = ""
+    actor: str = ""
+    at: str | None = None
+    undo: dict[str, Any] | None = None
+
+
+class Consumer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who depends on a model; `uses` is what they ask for: `iris`, `iris:3` or `iris@candidate`."""
+
+    name: str
+    model: str = ""
+    uses: str = ""
+    contact: str = ""
+    purpose: str = ""
+    declared_by: str = ""
+    declared_at: str | None = None
+
+
+Record = TypeVar("Record")
+
+
+def read_record(body: bytes, kind: type[Record]) -> Record:
+    """Return the answer's body as a record. Raises `ModelyardError` when it is none."""
+    try:
+        return msgspec.json.decode(body, type=kind, strict=False)
+    except msgspec.DecodeError as error:
+        raise ModelyardError(
+            f"the server's answer cannot be read: {error}; is the client older than the server?"
+        ) from error

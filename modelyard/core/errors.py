@@ -79,6 +79,12 @@ class InUse(Conflict):
     code = "in_use"
 
 
+class HasConsumers(InUse):
+    """Somebody has declared to depend on it, and the caller did not say that they were told."""
+
+    code = "has_consumers"
+
+
 class TooLarge(ModelyardError):
     """A body, a batch or a file is over its limit."""
 

@@ -11,6 +11,7 @@ HTTP_STATUS: dict[str, int] = {
     "not_acceptable": 406,
     "conflict": 409,
     "in_use": 409,
+    "has_consumers": 409,
     "too_large": 413,
     "unsupported_format": 415,
     "model_refused": 422,

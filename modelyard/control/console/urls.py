@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from modelyard.control.console.views import (
     aliases,
     audit,
+    charters,
     keys,
     members,
     models,
@@ -34,6 +35,10 @@ MODEL: list[URLPattern | URLResolver] = [
     path("history/", plans.history, name="history"),
     path("rollback/", plans.rollback, name="rollback"),
     path("stop/", plans.stop, name="stop"),
+    path("charter/", charters.charter, name="charter"),
+    path("charter/edit/", charters.edit, name="charter-edit"),
+    path("consumers/", charters.declare, name="consumer-declare"),
+    path("consumers/<int:consumer>/remove/", charters.remove, name="consumer-remove"),
     path("aliases/", aliases.move, name="alias-move"),
     path("aliases/<str:alias>/delete/", aliases.delete, name="alias-delete"),
     path("versions/<int:number>/", include(VERSION)),

@@ -21,6 +21,7 @@ from modelyard.control.deployments.serializers import (
     PlanRecordSerializer,
     Promotion,
     Reason,
+    Stop,
 )
 from modelyard.control.deployments.undo import undo_of
 from modelyard.control.registry.finding import find_model, find_version
@@ -78,12 +79,12 @@ class Changes(ViewSet):
         model = find_model(actor.tenant, name)
         return self._answer(model, services.rollback(actor=actor, model=model, **checked(Reason, request)))
 
-    @extend_schema(request=Reason, responses=ChangeSerializer)
+    @extend_schema(request=Stop, responses=ChangeSerializer)
     def deactivate(self, request: Request, name: str) -> Response:
         """Serve nothing."""
         actor = actor_of(request)
         model = find_model(actor.tenant, name)
-        return self._answer(model, services.deactivate(actor=actor, model=model, **checked(Reason, request)))
+        return self._answer(model, services.deactivate(actor=actor, model=model, **checked(Stop, request)))
 
     def _answer(self, model: Model, record: PlanRecord) -> Response:
         changed = record.appended

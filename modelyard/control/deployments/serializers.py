@@ -7,12 +7,16 @@ from rest_framework import serializers
 
 from modelyard.control.deployments.models import PlanRecord
 from modelyard.control.deployments.services import LARGEST, MAX_REASON
-from modelyard.control.registry.serializers import LARGEST_NUMBER
+from modelyard.control.registry.serializers import LARGEST_NUMBER, DespiteConsumers
 from modelyard.control.rest.given import Given
 
 
 class Reason(Given):
     reason = serializers.CharField(max_length=MAX_REASON, required=False, allow_blank=True, default="")
+
+
+class Stop(Reason):
+    despite_consumers = DespiteConsumers()
 
 
 class Promotion(Reason):

@@ -13,6 +13,7 @@ import msgspec
 from django.db import transaction
 
 from modelyard.control.deployments.models import Arm, Deployment, PlanRecord
+from modelyard.control.registry.consumers import check_consumers
 from modelyard.control.registry.facts import check_text
 from modelyard.control.registry.models import Model, Version, VersionState
 from modelyard.control.registry.services import lock_model, lock_version, mark_changed
@@ -57,11 +58,12 @@ def promote(*, actor: Actor, model: Model, number: int, reason: str = "") -> Pla
     return activate(actor=actor, version=version, reason=reason)
 
 
-def deactivate(*, actor: Actor, model: Model, reason: str = "") -> PlanRecord:
+def deactivate(*, actor: Actor, model: Model, reason: str = "", despite_consumers: bool = False) -> PlanRecord:
     """Serve nothing. Where nothing is served already, nothing is appended.
 
     Raises:
         Conflict: when the model was never served.
+        HasConsumers: when consumers ask for what the plan decides, and nothing was said of them.
     """
     require(actor, Scope.WRITE)
     check_text(reason, "reason", MAX_REASON)
@@ -69,6 +71,7 @@ def deactivate(*, actor: Actor, model: Model, reason: str = "") -> PlanRecord:
         locked = lock_model(actor, model)
         if _in_force(locked) is None:
             raise Conflict(f"{locked.name} was never served: there is nothing to deactivate")
+        check_consumers(locked, despite_consumers, uses="")
         return _append(actor, locked, Plan(), [], verb="deactivate", reason=reason)
 
 

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from modelyard.control.registry import downloads, services
+from modelyard.control.registry import charter_api, downloads, services
 from modelyard.control.registry.filters import ModelFilter, VersionFilter
 from modelyard.control.registry.finding import find_alias, find_model, find_version
 from modelyard.control.registry.models import HEAVY, Alias, Model, Version, VersionState
@@ -42,6 +42,10 @@ from modelyard.core.signature import Signature
 
 LONGEST_WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.1
+
+
+DESPITE = OpenApiParameter("despite_consumers", OpenApiTypes.BOOL, description="true: the declared consumers were told")
+WAIT = OpenApiParameter("wait", OpenApiTypes.NUMBER, description="seconds, at most 30, to wait for the examination")
 
 
 class Models(mixins.ListModelMixin, GenericViewSet):
@@ -75,19 +79,16 @@ class Models(mixins.ListModelMixin, GenericViewSet):
         services.change_model(actor=actor, model=model, **checked(ChangedModel, request))
         return Response(self._shown(request, name))
 
-    @extend_schema(responses={204: None})
+    @extend_schema(responses={204: None}, parameters=[DESPITE])
     def destroy(self, request: Request, name: str) -> Response:
-        """Delete the model with its versions; refused while it serves."""
-        actor = actor_of(request)
-        services.delete_model(actor=actor, model=find_model(actor.tenant, name))
+        """Delete the model with its versions; refused while it serves, or has consumers of whom nothing was said."""
+        actor, despite = actor_of(request), _despite_consumers(request)
+        services.delete_model(actor=actor, model=find_model(actor.tenant, name), despite_consumers=despite)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _shown(self, request: Request, name: str) -> dict[str, Any]:
         model = find_model(actor_of(request).tenant, name, Model.objects.with_facts())
         return dict(ModelSerializer(model).data)
-
-
-WAIT = OpenApiParameter("wait", OpenApiTypes.NUMBER, description="seconds, at most 30, to wait for the examination")
 
 
 class Versions(mixins.ListModelMixin, GenericViewSet):
@@ -134,11 +135,12 @@ class Versions(mixins.ListModelMixin, GenericViewSet):
             version = self._full(request, name, number)
         return Response(VersionSerializer(version).data)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(responses={204: None}, parameters=[DESPITE])
     def destroy(self, request: Request, name: str, number: int) -> Response:
         """Delete the version; refused while the plan in force or an alias needs it."""
-        actor = actor_of(request)
-        services.delete_version(actor=actor, version=find_version(actor.tenant, name, number))
+        actor, despite = actor_of(request), _despite_consumers(request)
+        version = find_version(actor.tenant, name, number)
+        services.delete_version(actor=actor, version=version, despite_consumers=despite)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
@@ -194,11 +196,12 @@ class Aliases(mixins.ListModelMixin, GenericViewSet):
         shown = {**AliasSerializer(find_alias(model, alias)).data, "undo": undo}
         return Response(shown, status=status.HTTP_201_CREATED if before is None else status.HTTP_200_OK)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(responses={204: None}, parameters=[DESPITE])
     def destroy(self, request: Request, name: str, alias: str) -> Response:
         actor = actor_of(request)
         model = find_model(actor.tenant, name)
-        services.delete_alias(actor=actor, model=model, name=find_alias(model, alias).name)
+        despite = _despite_consumers(request)
+        services.delete_alias(actor=actor, model=model, name=find_alias(model, alias).name, despite_consumers=despite)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -211,6 +214,13 @@ def _wait_seconds(request: Request) -> float:
     if not 0 <= seconds <= LONGEST_WAIT_SECONDS:
         raise InvalidInput.at("wait", f"got {text[:40]!r}, expected a number of seconds, 0 to {LONGEST_WAIT_SECONDS:g}")
     return seconds
+
+
+def _despite_consumers(request: Request) -> bool:
+    text = request.query_params.get("despite_consumers", "false")
+    if text not in ("true", "false"):
+        raise InvalidInput.at("despite_consumers", f"got {text[:40]!r}, expected true or false")
+    return text == "true"
 
 
 def _wait(version: Version, seconds: float) -> None:
@@ -242,4 +252,5 @@ urlpatterns = [
         name="alias",
     ),
 ]
+urlpatterns += charter_api.urlpatterns
 app_name = "registry"

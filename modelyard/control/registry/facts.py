@@ -1,7 +1,7 @@
 """What people say of a model or a version is checked here, before it becomes a row."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -79,17 +79,22 @@ def check_manifest(value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise InvalidInput.at("manifest", f"got {_kind(value)}, expected an object")
     check_json(value, "manifest", MAX_MANIFEST_BYTES)
-    for name in value:
-        if name not in Manifest.__struct_fields__:
-            near = get_close_matches(str(name), Manifest.__struct_fields__, 1)
-            hint = f"did you mean `{near[0]}`?" if near else f"expected some of {', '.join(Manifest.__struct_fields__)}"
-            raise InvalidInput.at("manifest", f"unknown field `{str(name)[:60]}`; {hint}")
+    check_fields(value, "manifest", Manifest.__struct_fields__)
     try:
         manifest = msgspec.convert(dict(value), Manifest)
     except msgspec.ValidationError as error:
         raise InvalidInput.at("manifest", f"{error}") from None
     known: dict[str, Any] = msgspec.to_builtins(manifest)
     return known
+
+
+def check_fields(value: Mapping[str, Any], place: str, known: Sequence[str]) -> None:
+    """Let pass an object whose fields are all known. Raises `InvalidInput` with the nearest name."""
+    for name in value:
+        if name not in known:
+            near = get_close_matches(str(name), known, 1)
+            hint = f"did you mean `{near[0]}`?" if near else f"expected some of {', '.join(known)}"
+            raise InvalidInput.at(place, f"unknown field `{str(name)[:60]}`; {hint}")
 
 
 def check_signature(value: Any) -> Signature | None:

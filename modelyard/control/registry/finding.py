@@ -1,6 +1,6 @@
 """From what an address names to a row of the caller's tenant; what is missing and what is another's look the same."""
 
-from modelyard.control.registry.models import Alias, Model, ModelQuerySet, Version, VersionQuerySet
+from modelyard.control.registry.models import Alias, Consumer, Model, ModelQuerySet, Version, VersionQuerySet
 from modelyard.control.tenancy.models import Tenant
 from modelyard.core.errors import NotFound
 from modelyard.core.reference import NAME
@@ -46,4 +46,18 @@ def find_alias(model: Model, name: str) -> Alias:
         found = Alias.objects.with_facts().filter(model=model, name=name).first()
     if found is None:
         raise NotFound("there is no alias by this name, or none that you may see")
+    return found
+
+
+def find_consumer(model: Model, name: str) -> Consumer:
+    """Return who is declared to depend on the model.
+
+    Raises:
+        NotFound: when nobody is by that name.
+    """
+    found: Consumer | None = None
+    if "\x00" not in name:
+        found = Consumer.objects.filter(model=model, name=name).select_related("model").first()
+    if found is None:
+        raise NotFound("there is no consumer by this name, or none that you may see")
     return found

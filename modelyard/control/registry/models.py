@@ -274,3 +274,46 @@ class PayloadChunk(TenantOwned):
 
     def __str__(self) -> str:
         return f"chunk {self.position}"
+
+
+class CharterRecord(TenantOwned):
+    """A model's charter as it was agreed at one time; the newest holds. Appended, never changed.
+
+    `charter` is a `core.charter.Charter` as JSON; its problem is the model's own at that time.
+    """
+
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="charters")
+    number = models.PositiveIntegerField()
+    charter = models.JSONField()
+    reason = models.TextField(blank=True)
+    actor = models.CharField(max_length=150)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["model", "number"], name="one_charter_per_number")]
+
+    def __str__(self) -> str:
+        return f"charter {self.number} of {self.model.name}"
+
+
+class Consumer(TenantOwned):
+    """Who depends on a model, as declared by people: shown before anything that may hurt them.
+
+    `uses` is what they ask for, as it stands after the model's name: empty for the plan in force, `:3` or `@candidate`.
+    """
+
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="consumers")
+    name = models.CharField(max_length=100)
+    contact = models.CharField(max_length=200, blank=True)
+    purpose = models.TextField(blank=True)
+    uses = models.CharField(max_length=80, blank=True)
+    declared_by = models.CharField(max_length=150)
+    declared_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["model", "name"], name="one_consumer_per_name")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.contact})" if self.contact else self.name

@@ -65,6 +65,14 @@ class OwnerField(serializers.Field):
         return value.username
 
 
+class DespiteConsumers(serializers.BooleanField):
+    """Said by a caller who knows whom it hurts."""
+
+    def __init__(self, **options: Any) -> None:
+        told = "true: the declared consumers were told"
+        super().__init__(**{"required": False, "default": False, "help_text": told, **options})
+
+
 class NewModel(Given):
     name = NameField()
     problem = serializers.CharField(max_length=MAX_TEXT, required=False, allow_blank=True, default="")

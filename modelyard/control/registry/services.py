@@ -13,9 +13,13 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import F, Max, ProtectedError, RestrictedError
 from django.utils import timezone
+from msgspec import structs
 
 from modelyard.control.jobs.services import submit
 from modelyard.control.registry import facts
+from modelyard.control.registry.charters import append_charter, charter_of, write_charter
+from modelyard.control.registry.consumers import check_consumers, declare_consumer, remove_consumer
+from modelyard.control.registry.locks import lock_model, lock_version
 from modelyard.control.registry.models import Alias, DeletedVersion, Model, Version, VersionFile, VersionState
 from modelyard.control.registry.uploads import Upload, keep_upload, lock, release, release_later
 from modelyard.control.tenancy.models import Member, Scope
@@ -29,6 +33,7 @@ __all__ = [
     "Upload",
     "change_model",
     "create_model",
+    "declare_consumer",
     "delete_alias",
     "delete_model",
     "delete_version",
@@ -38,6 +43,8 @@ __all__ = [
     "mark_changed",
     "move_alias",
     "register_version",
+    "remove_consumer",
+    "write_charter",
 ]
 
 KIND = "registration"
@@ -91,20 +98,24 @@ def change_model(*, actor: Actor, model: Model, problem: str = _UNSET, owner: Us
         locked = lock_model(actor, model)
         if changes:
             Model.objects.filter(pk=locked.pk).update(**changes)
+            if "problem" in changes and locked.charters.exists():
+                append_charter(actor, locked, structs.replace(charter_of(locked), problem=problem))
             details = {**changes, "owner": owner.username if owner else None} if "owner" in changes else changes
             record(actor=actor, verb="model.change", subject=f"model:{locked.name}", details=details)
     return Model.objects.select_related("owner").get(pk=locked.pk)
 
 
-def delete_model(*, actor: Actor, model: Model) -> None:
+def delete_model(*, actor: Actor, model: Model, despite_consumers: bool = False) -> None:
     """Delete a model with its versions and their bytes; what they were stays known.
 
     Raises:
         InUse: while it serves, or a version is being checked.
+        HasConsumers: when nothing was said of them.
     """
     require(actor, Scope.WRITE)
     with transaction.atomic():
         locked = lock_model(actor, model)
+        check_consumers(locked, despite_consumers)
         versions = list(locked.versions.with_facts().select_for_update(of=("self",)))
         _refuse_checking(versions)
         kept = [_epitaph(actor, version) for version in versions]
@@ -190,17 +201,19 @@ def _register(
     return version
 
 
-def delete_version(*, actor: Actor, version: Version) -> None:
+def delete_version(*, actor: Actor, version: Version, despite_consumers: bool = False) -> None:
     """Delete a version, and its bytes when no other version of the tenant has them; what it was stays known.
 
     Raises:
-        InUse: while the plan in force or an alias needs it, or it is being checked; `details["users"]` names them.
+        InUse: while the plan in force, an alias or a declared consumer needs it, or it is being checked;
+            `details["users"]` names them.
     """
     require(actor, Scope.WRITE)
     with transaction.atomic():
         model = lock_model(actor, version.model)
         locked = lock_version(actor, version)
         _refuse_checking([locked])
+        check_consumers(model, despite_consumers, uses=f":{locked.number}")
         kept, digests, was_ready = _epitaph(actor, locked), _digests(locked), locked.state == VersionState.READY
         try:
             locked.delete()
@@ -244,11 +257,12 @@ def move_alias(*, actor: Actor, model: Model, name: str, version: Version) -> Al
     return alias
 
 
-def delete_alias(*, actor: Actor, model: Model, name: str) -> None:
+def delete_alias(*, actor: Actor, model: Model, name: str, despite_consumers: bool = False) -> None:
     """Forget an alias; its version stays.
 
     Raises:
         NotFound: when the model has none by that name.
+        HasConsumers: when consumers ask for it by that name, and nothing was said of them.
     """
     require(actor, Scope.WRITE)
     with transaction.atomic():
@@ -256,35 +270,11 @@ def delete_alias(*, actor: Actor, model: Model, name: str) -> None:
         alias = Alias.objects.filter(model=locked, name=name).select_related("version").first()
         if alias is None:
             raise NotFound(f"{locked.name} has no alias {name!r}")
+        check_consumers(locked, despite_consumers, uses=f"@{name}")
         alias.delete()
         mark_changed(locked)
         details = {"before": alias.version.number, "after": None}
         record(actor=actor, verb="alias.delete", subject=f"alias:{locked.name}@{name}", details=details)
-
-
-def lock_model(actor: Actor, model: Model) -> Model:
-    """Read the actor's model again, locked until the caller's transaction ends.
-
-    Raises:
-        NotFound: when it is gone, or another tenant's.
-    """
-    locked = Model.objects.of(actor.tenant).filter(pk=model.pk).select_for_update(no_key=True).first()
-    if locked is None:
-        raise NotFound(f"there is no model {model.name!r}")
-    return locked
-
-
-def lock_version(actor: Actor, version: Version) -> Version:
-    """Read the actor's version again, locked until the caller's transaction ends; its model should be locked before.
-
-    Raises:
-        NotFound: when it is gone, or another tenant's.
-    """
-    rows = Version.objects.of(actor.tenant).filter(pk=version.pk)
-    locked = rows.select_related("model", "serving").select_for_update(of=("self",)).first()
-    if locked is None:
-        raise NotFound(f"there is no version {version.number} of {version.model.name!r}")
-    return locked
 
 
 def mark_changed(model: Model) -> None:

@@ -11,6 +11,7 @@ from modelyard.control.console.access import page
 from modelyard.control.console.forms import AliasForm, ModelForm, ProblemForm, PushForm, check_model_name
 from modelyard.control.console.rendering import is_htmx, show
 from modelyard.control.registry import services as registry
+from modelyard.control.registry.consumers import hurt
 from modelyard.control.registry.models import Model
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
@@ -87,6 +88,8 @@ def model_context(actor: Actor, model: Model, **given: object) -> dict[str, obje
         "history": reads.history_lines(plans[:RECENT_PLANS], plans[0].number if plans else None),
         "more_history": len(plans) > RECENT_PLANS,
         "can_roll_back": len(plans) > 1,
+        "consumers": hurt(model),
+        "plan_consumers": hurt(model, ""),
         "aliases": model.aliases.select_related("version"),
         "numbers": numbers,
         "problem_form": ProblemForm(initial={"problem": model.problem}),
@@ -131,7 +134,7 @@ def delete(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     error = ""
     if request.method == "POST":
         if request.POST.get("confirm") == model.name:
-            registry.delete_model(actor=actor, model=model)
+            registry.delete_model(actor=actor, model=model, despite_consumers="despite_consumers" in request.POST)
             toasts.say(request, f"{name} is deleted.")
             return redirect("console:models", tenant=actor.tenant.name)
         error = f"Type {model.name} to say that you mean it."
@@ -139,6 +142,7 @@ def delete(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
         "section": "models",
         "model": model,
         "error": error,
+        "consumers": hurt(model),
         "blocked": reads.what_keeps(model),
         "back": reverse("console:model", kwargs={"tenant": actor.tenant.name, "name": name}),
         "confirm": "models/_delete.html",

@@ -8,6 +8,7 @@ from modelyard.control.console import reads, toasts
 from modelyard.control.console.access import page
 from modelyard.control.console.rendering import show
 from modelyard.control.deployments import services as deployments
+from modelyard.control.registry.consumers import hurt
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
 
@@ -45,12 +46,18 @@ def stop(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     model = reads.find_model(actor.tenant, name)
     place = {"tenant": actor.tenant.name, "name": name}
     if request.method == "POST":
-        deployments.deactivate(actor=actor, model=model, reason=request.POST.get("reason", "")[:2000])
+        deployments.deactivate(
+            actor=actor,
+            model=model,
+            reason=request.POST.get("reason", "")[:2000],
+            despite_consumers="despite_consumers" in request.POST,
+        )
         toasts.say(request, f"{name} is no longer served.", undo=reverse("console:rollback", kwargs=place))
         return redirect("console:model", tenant=actor.tenant.name, name=name)
     context = {
         "section": "models",
         "model": model,
+        "plan_consumers": hurt(model, ""),
         "back": reverse("console:model", kwargs=place),
         "confirm": "models/_stop.html",
     }

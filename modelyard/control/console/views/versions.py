@@ -15,6 +15,7 @@ from modelyard.control.console.access import page
 from modelyard.control.console.rendering import show
 from modelyard.control.deployments import services as deployments
 from modelyard.control.registry import services as registry
+from modelyard.control.registry.consumers import hurt
 from modelyard.control.registry.models import Version
 from modelyard.control.registry.services import SAMPLE_ROLE
 from modelyard.control.registry.storage import store
@@ -47,6 +48,7 @@ def version_context(version: Version, posted: tryit.Posted | None = None) -> dic
         "plan_arms": list(arms.values()),
         "aliases": version.aliases.all(),
         "files": version.files.select_related("artifact"),
+        "consumers": hurt(version.model, f":{version.number}"),
         "children": version.children.order_by("number").select_related("model"),
         "signature": signature,
         "report": version.report or {},
@@ -130,13 +132,15 @@ def delete(request: HttpRequest, actor: Actor, name: str, number: int) -> HttpRe
     """Delete a version that nothing uses."""
     version = reads.find_version(actor.tenant, name, number)
     if request.method == "POST":
-        registry.delete_version(actor=actor, version=version)
+        despite = "despite_consumers" in request.POST
+        registry.delete_version(actor=actor, version=version, despite_consumers=despite)
         toasts.say(request, f"{name}:{number} is deleted.")
         return redirect("console:model", tenant=actor.tenant.name, name=name)
     context = {
         "section": "models",
         "model": version.model,
         "version": version,
+        "consumers": hurt(version.model, f":{number}"),
         "back": address(actor, version),
         "confirm": "versions/_delete.html",
     }

@@ -17,15 +17,16 @@ from modelyard.control.tenancy import services as tenancy
 from modelyard.control.tenancy.models import ApiKey, Member, Tenant
 from modelyard.control.tenancy.services import Actor
 
-READ_ONLY = {"models", "model", "version", "version-state", "version-line", "version-file", "history"}
+READ_ONLY = {"models", "model", "version", "version-state", "version-line", "version-file", "history", "charter"}
 PREDICT = {"version-try"}
 WRITE = {
     "model-new", "model-check", "model-edit", "model-delete", "push", "rollback", "stop", "alias-move", "alias-delete",
-    "version-activate", "version-delete",
+    "version-activate", "version-delete", "charter-edit", "consumer-declare", "consumer-remove",
 }  # fmt: skip
 ADMIN = {"keys", "key-revoke", "members", "member-role", "member-remove", "audit"}
 POST_ONLY = {
     "model-edit", "push", "rollback", "alias-move", "alias-delete", "version-activate", "version-try", "member-role",
+    "consumer-declare", "consumer-remove",
 }  # fmt: skip
 
 
@@ -44,9 +45,11 @@ TENANT_PAGES = sorted(names(urls.TENANT))
 def places(tenant: Tenant, admin: Actor, version: Version, person: Any) -> dict[str, Any]:
     key, _ = tenancy.create_key(actor=admin, name="ci", scopes=["read"])
     registry.move_alias(actor=admin, model=version.model, name="candidate", version=version)
+    consumer = registry.declare_consumer(actor=admin, model=version.model, name="checkout")
     member = Member.objects.of(tenant).get(user=person)
     return {
         "tenant": tenant.name, "name": "iris", "number": version.number, "position": 0, "alias": "candidate",
+        "consumer": consumer.pk,
         "key-revoke": key.pk, "member-role": member.pk, "member-remove": member.pk,
     }  # fmt: skip
 

@@ -15,7 +15,7 @@ from modelyard.control.deployments.models import PlanRecord
 from modelyard.control.deployments.services import activate
 from modelyard.control.registry import api as registry
 from modelyard.control.registry.models import Alias, Model, Version
-from modelyard.control.registry.services import move_alias
+from modelyard.control.registry.services import declare_consumer, move_alias
 from modelyard.control.rest.permissions import needed_scope
 from modelyard.control.tenancy.models import ApiKey, Tenant
 from modelyard.control.tenancy.services import Actor, create_key, revoke_key, system_actor
@@ -23,10 +23,11 @@ from tests.integration.control import versions
 
 pytestmark = pytest.mark.django_db
 
-THERE = {"name": "iris", "number": "1", "alias": "candidate"}
-MISSING = {"name": "nothing", "number": "1", "alias": "candidate"}
+THERE = {"name": "iris", "number": "1", "alias": "candidate", "consumer": "checkout"}
+MISSING = {"name": "nothing", "number": "1", "alias": "candidate", "consumer": "checkout"}
 BODIES: dict[str, Any] = {
     "aliases/<str:alias>/": {"version": 1},
+    "charter": {"charter": {"metric": "accuracy"}},
     "promote": {"version": 1},
     "deployment": {"limits": {"max_rows": 5}},
 }
@@ -66,6 +67,7 @@ def served(admin: Actor, model: Model) -> Version:
     version = versions.ready(admin, model)
     versions.ready(admin, model, b"2")
     move_alias(actor=admin, model=model, name="candidate", version=version)
+    declare_consumer(actor=admin, model=model, name="checkout")
     activate(actor=admin, version=version)
     return version
 

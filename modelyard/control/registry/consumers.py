@@ -1,0 +1,109 @@
+"""Who depends on a model, and what must be said of them before it is taken away."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from modelyard.control.registry.facts import check_text
+from modelyard.control.registry.locks import lock_model
+from modelyard.control.registry.models import Consumer, Model
+from modelyard.control.tenancy.models import Scope
+from modelyard.control.tenancy.services import Actor, record, require
+from modelyard.core.errors import HasConsumers, InvalidInput, NotFound, QuotaExceeded
+from modelyard.core.reference import parse_reference
+
+MAX_NAME = 100
+MAX_CONTACT = 200
+MAX_PURPOSE = 2000
+MOST = 500
+SHOWN = 10
+
+
+def declare_consumer(
+    *, actor: Actor, model: Model, name: str, contact: str = "", purpose: str = "", uses: str = ""
+) -> Consumer:
+    """Note that somebody depends on the model, or note it anew.
+
+    Args:
+        uses: what they ask for: the model (or empty), `iris:3` or `iris@candidate`.
+
+    Raises:
+        InvalidInput: when a text is too long, the name empty, or `uses` names another model.
+        QuotaExceeded: past `MOST` of one model.
+    """
+    require(actor, Scope.WRITE)
+    for text, place, maximum in (
+        (name, "name", MAX_NAME), (contact, "contact", MAX_CONTACT), (purpose, "purpose", MAX_PURPOSE)
+    ):  # fmt: skip
+        check_text(text, place, maximum)
+    name = name.strip()
+    if not name or not name.isprintable() or "/" in name:
+        raise InvalidInput.at("name", "expected who depends on it, as in 'checkout service', without slashes")
+    with transaction.atomic():
+        locked = lock_model(actor, model)
+        values = {
+            "contact": contact.strip(), "purpose": purpose, "uses": _used(locked, uses), "declared_by": actor.name,
+        }  # fmt: skip
+        consumer, made = Consumer.objects.update_or_create(
+            model=locked, name=name, defaults=values, create_defaults={**values, "tenant": actor.tenant}
+        )
+        if made and locked.consumers.count() > MOST:
+            raise QuotaExceeded(f"{locked.name} has {MOST} consumers: remove some, or declare them together")
+        details = {"name": name, **{field: values[field] for field in ("contact", "purpose", "uses")}}
+        record(actor=actor, verb="consumer.declare", subject=f"model:{locked.name}", details=details)
+    return consumer
+
+
+def remove_consumer(*, actor: Actor, model: Model, name: str) -> None:
+    """Note that somebody does not depend on the model any more.
+
+    Raises:
+        NotFound: when nobody by that name is declared.
+    """
+    require(actor, Scope.WRITE)
+    with transaction.atomic():
+        locked = lock_model(actor, model)
+        consumer = locked.consumers.filter(name=name).first()
+        if consumer is None:
+            raise NotFound(f"{locked.name} has no consumer {name[:MAX_NAME]!r}")
+        consumer.delete()
+        details = {"name": name, "contact": consumer.contact, "purpose": consumer.purpose, "uses": consumer.uses}
+        record(actor=actor, verb="consumer.remove", subject=f"model:{locked.name}", details=details)
+
+
+def hurt(model: Model, uses: str | None = None) -> list[Consumer]:
+    """Return the consumers whom it would hurt if the model went, or what `uses` names: `` the plan, `:3`, `@a`."""
+    consumers = Consumer.objects.filter(model=model)
+    return list(consumers if uses is None else consumers.filter(uses=uses))
+
+
+def check_consumers(model: Model, despite: bool, uses: str | None = None) -> None:
+    """Let pass when nobody would be hurt, or the caller knows and goes on.
+
+    Raises:
+        HasConsumers: naming those who would be, with their contacts.
+    """
+    hurt_by_it = [] if despite else hurt(model, uses)
+    if hurt_by_it:
+        raise HasConsumers(
+            f"{model.name}{uses or ''} has declared consumers: {_told(hurt_by_it)}; tell them, then say "
+            "`despite_consumers`, or remove them from its consumers",
+            users=[str(consumer) for consumer in hurt_by_it],
+        )
+
+
+def _told(consumers: Sequence[Consumer]) -> str:
+    shown = ", ".join(str(consumer) for consumer in consumers[:SHOWN])
+    return f"{shown} and {len(consumers) - SHOWN} more" if len(consumers) > SHOWN else shown
+
+
+def _used(model: Model, uses: str) -> str:
+    """Return what stands after the model's name in a reference to it."""
+    if not uses:
+        return ""
+    reference = parse_reference(uses if uses[0] not in ":@" else f"{model.name}{uses}")
+    if reference.model != model.name:
+        raise InvalidInput.at("uses", f"{uses!r} is of another model, expected {model.name}, or one of its versions")
+    if reference.alias == "champion":
+        return ""
+    return str(reference).removeprefix(model.name)

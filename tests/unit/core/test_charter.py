@@ -1,0 +1,55 @@
+import math
+from datetime import date
+from typing import Any
+
+import msgspec
+import pytest
+
+from modelyard.core.charter import Charter, Threshold, check_charter
+from modelyard.core.errors import InvalidInput
+
+
+def test_a_whole_charter_goes_to_json_and_back() -> None:
+    charter = Charter(
+        problem="Who leaves?",
+        objective="a tenth fewer by spring",
+        metric="f1",
+        thresholds=(Threshold(metric="f1", at_least=0.8), Threshold(metric="p95_seconds", at_most=0.005)),
+        may_change="features, not the label",
+        not_for="prices",
+        told=("ada",),
+        next_review=date(2027, 3, 1),
+    )
+    assert check_charter(charter) is charter
+    assert msgspec.json.decode(msgspec.json.encode(charter), type=Charter) == charter
+
+
+def test_an_empty_charter_is_one() -> None:
+    assert check_charter(Charter()) == Charter()
+    assert msgspec.json.encode(Charter()) == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "place", "said"),
+    [
+        ({"problem": "x" * 20_001}, "charter.problem", "20001 characters"),
+        ({"not_for": "zero \x00"}, "charter.not_for", "cannot be kept"),
+        ({"metric": "m" * 201}, "charter.metric", "at most 200"),
+        ({"told": ["ada", " "]}, "charter.told.1", "expected a name"),
+        ({"told": ["a"] * 51}, "charter.told", "at most 50"),
+        ({"thresholds": [{"metric": "a", "at_least": 1.0}] * 51}, "charter.thresholds", "at most 50"),
+        ({"thresholds": [{"metric": " ", "at_least": 1.0}]}, "charter.thresholds.0.metric", "expected a metric"),
+        ({"thresholds": [{"metric": "f1"}]}, "charter.thresholds.0", "says nothing of f1"),
+        ({"thresholds": [{"metric": "f1", "at_least": 2.0, "at_most": 1.0}]}, "charter.thresholds.0", "nothing is"),
+    ],
+)
+def test_what_makes_no_sense_is_named(fields: dict[str, Any], place: str, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said) as caught:
+        check_charter(msgspec.convert(fields, Charter))
+    assert caught.value.details["places"][0]["place"] == place
+
+
+@pytest.mark.parametrize("bound", [math.inf, -math.inf, math.nan])
+def test_bounds_are_finite(bound: float) -> None:
+    with pytest.raises(InvalidInput, match="finite"):
+        check_charter(Charter(thresholds=(Threshold(metric="f1", at_most=bound),)))
