@@ -395,7 +395,7 @@ class Client(Charters):
 
     def _list(self, path: str, kind: type[Record], filters: Mapping[str, str]) -> Iterator[Record]:
         for item in self._control.pages(path, filters):
-            yield _record(msgspec.json.encode(item), kind)
+            yield read_record(msgspec.json.encode(item), kind)
 
 
 def _alias_path(model: str, name: str) -> str:
