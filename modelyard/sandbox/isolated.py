@@ -77,6 +77,11 @@ class IsolatedRuntime:
         child = self._child
         return child.pid if child else None
 
+    def resident_bytes(self) -> int:
+        """Return the child's resident memory, 0 while there is none."""
+        child = self._child
+        return child.resident_bytes() if child else 0
+
     def predict(self, batch: Batch) -> Answer:
         """Ask the child; see `Runtime.predict`.
 

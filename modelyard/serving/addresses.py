@@ -14,6 +14,7 @@ class Verb(Enum):
     LIVE = auto()
     SERVER_READY = auto()
     SERVER = auto()
+    INDEX = auto()
     PREDICT = auto()
     DESCRIBE = auto()
     METADATA = auto()
@@ -78,9 +79,12 @@ def _v2(method: str, path: str) -> Address:
     if path in simple:
         _expect(method, "GET")
         return Address(simple[path])
+    if path == "repository/index":
+        _expect(method, "POST")
+        return Address(Verb.INDEX)
     parts = path.split("/")
     if parts[0] != "models" or len(parts) < 2:
-        raise NotFound("no such address below /v2: expected health, or models/{model}")
+        raise NotFound("no such address below /v2: expected health, models/{model} or repository/index")
     text, rest = parts[1], parts[2:]
     if rest and rest[0] == "versions" and len(rest) > 1:
         if ":" in text or "@" in text:

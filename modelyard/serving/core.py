@@ -30,7 +30,7 @@ from modelyard.serving.engine import Engine, stopping
 from modelyard.serving.loader import Loader
 from modelyard.serving.message import JSON, Done, Request, Response
 from modelyard.serving.pickup import Pickup
-from modelyard.serving.protocols import oip
+from modelyard.serving.protocols import oip, repository
 from modelyard.serving.protocols.checking import COMPARED, nearest
 from modelyard.serving.protocols.rows import RowsProtocol, to_json
 from modelyard.serving.recorder import Recorder
@@ -104,9 +104,13 @@ class Core:
         call = Call(request, done, self._request_id(request), protocol)
         if len(request.body) < LARGE_BODY_BYTES:
             self._guarded(call, self._route)
-            return
+        else:
+            self._in_decoding(call, self._route)
+
+    def _in_decoding(self, call: Call, step: Callable[[Call], None]) -> None:
+        """Go on in a thread: the step would keep a server's loop for too long."""
         try:
-            self._decoding.submit(self._guarded, call, self._route)
+            self._decoding.submit(self._guarded, call, step)
         except RuntimeError:
             self._delivery.refuse(call, stopping())
 
@@ -154,6 +158,9 @@ class Core:
         if address.verb is Verb.SERVER:
             answer(call, oip.server_metadata())
             return
+        if address.verb is Verb.INDEX:
+            self._in_decoding(call, self._index)
+            return
         self._with_model(call, address, self._steps[address.verb])
 
     def _with_model(self, call: Call, address: Address, step: Step) -> None:
@@ -174,6 +181,12 @@ class Core:
 
         if slot.wait(ready, call.started + self._timeout_seconds):
             self.pickup.fetch(slot)
+
+    def _index(self, call: Call) -> None:
+        if call.tenant is None:
+            raise AssertionError("who asks is known before what is asked")
+        request = repository.read_request(call.request.body)
+        answer(call, repository.index(call.tenant, self.engine.state, ready_only=request.ready))
 
     def _describe(self, call: Call, address: Address, served: ServedModel) -> None:
         asked = address.reference

@@ -15,17 +15,18 @@ from modelyard.core.settings import Settings
 from modelyard.exchange.snapshot import ServedVersion
 from modelyard.serving.loader import Loader
 from modelyard.serving.queue import Defer, Deliver, QueueLimits, Retired, VersionQueue
+from modelyard.serving.residency import VersionKey, expected_bytes, held_bytes, on_demand_bytes, to_unload
 from modelyard.serving.work import Work
 
 log = logging.getLogger(__name__)
-
-VersionKey = tuple[str, int, str]
-"""Tenant's id, version's id, digest of the serving artifact."""
 
 LOADING_THREADS = 4
 RUNNING_THREADS = 32
 RETRY_SECONDS = 5.0
 IDLE_SECONDS = 600.0
+ROOM_SECONDS = 5.0
+"""How long a load waits for room while all that could go is in use."""
+ROOM_POLL_SECONDS = 0.02
 
 
 class Engine:
@@ -49,7 +50,9 @@ class Engine:
             max_batch_rows=settings.max_rows,
             inline_seconds=settings.inline_seconds,
         )
+        self._max_loaded_bytes: int = settings.max_loaded_bytes
         self._queues: dict[VersionKey, VersionQueue] = {}
+        self._pinned: frozenset[VersionKey] = frozenset()
         self._lock = threading.Lock()
         self._stopping = False
         self._loading = ThreadPoolExecutor(LOADING_THREADS, thread_name_prefix="load")
@@ -85,18 +88,25 @@ class Engine:
             queue = VersionQueue(
                 name, deliver=self._deliver, defer=self._defer, pool=self._running, limits=self._limits
             )
+            queue.held_bytes = expected_bytes(version)
             self._queues[key] = queue
             self.loads += 1
-            self._loading.submit(self._load, key[0], queue, version)
+            self._loading.submit(self._load, key, queue, version)
         return queue
 
     def ensure(
         self,
         versions: Iterable[tuple[VersionKey, str, ServedVersion]],
         ready: Callable[[ModelyardError | None], None],
+        *,
+        pin: bool = False,
     ) -> None:
-        """Load what is not loaded and then call `ready` once, with None or the first error."""
-        queues = [self.queue(*version) for version in versions]
+        """Load what is not loaded and then call `ready` once, with None or the first error. `pin`: see `pin`."""
+        wanted = list(versions)
+        if pin:
+            with self._lock:
+                self._pinned |= {key for key, _, _ in wanted}
+        queues = [self.queue(*version) for version in wanted]
         waits = _Countdown(len(queues), ready)
         for queue in queues:
             queue.watch(waits.one)
@@ -104,6 +114,21 @@ class Engine:
     def is_loaded(self, key: VersionKey) -> bool:
         queue = self._queues.get(key)
         return queue is not None and queue.is_ready
+
+    def pin(self, keys: Iterable[VersionKey]) -> None:
+        """Let these, and no others, stay loaded whatever else is asked for."""
+        pinned = frozenset(keys)
+        with self._lock:
+            self._pinned = pinned
+
+    def state(self, key: VersionKey) -> tuple[str, str]:
+        """Return the version's state as the model repository extension calls it, and why it is not ready."""
+        queue = self._queues.get(key)
+        if queue is None:
+            return "UNAVAILABLE", "unloaded"
+        if queue.failure is not None:
+            return "UNAVAILABLE", queue.failure.message
+        return ("READY", "") if queue.is_ready else ("LOADING", "")
 
     def expire(self) -> None:
         """Answer the requests whose deadline has passed."""
@@ -135,12 +160,15 @@ class Engine:
             queue.retire()
         self._running.shutdown(wait=True)
 
-    def _load(self, tenant: str, queue: VersionQueue, version: ServedVersion) -> None:
+    def _load(self, key: VersionKey, queue: VersionQueue, version: ServedVersion) -> None:
         started = time.monotonic()
         try:
-            runtime = self._loader.load(tenant, version, queue.cost)
+            self._wait_for_room(key, queue)
+            runtime = self._loader.load(key[0], version, queue.cost)
+            queue.held_bytes = held_bytes(runtime, version)
         except Exception as error:
             log.error("load_failed", extra={"action": "load_failed", "version": queue.name}, exc_info=error)
+            queue.held_bytes = 0
             queue.failed(_as_unavailable(queue.name, error))
             return
         log.info(
@@ -148,6 +176,37 @@ class Engine:
             extra={"action": "loaded", "version": queue.name, "seconds": round(time.monotonic() - started, 3)},
         )
         queue.loaded(runtime, inline=not version.isolated)
+        self._make_room(key)
+
+    def _wait_for_room(self, key: VersionKey, queue: VersionQueue) -> None:
+        """Unload what was used least lately, until this version fits among what was loaded on demand.
+
+        Raises:
+            Unavailable: when it is too large by itself, or all that could go is in use for too long.
+        """
+        if key in self._pinned:
+            return
+        if queue.held_bytes > self._max_loaded_bytes:
+            raise Unavailable(
+                f"about {queue.held_bytes >> 20} MiB once loaded, of {self._max_loaded_bytes >> 20} MiB for all that "
+                "is loaded on demand: an operator can raise MODELYARD_MAX_LOADED_BYTES, or preload the model"
+            )
+        end = time.monotonic() + ROOM_SECONDS
+        while not self._make_room(key) and not self._stopping:
+            if time.monotonic() >= end:
+                raise Unavailable("no room: what else was loaded on demand is in use")
+            time.sleep(ROOM_POLL_SECONDS)
+
+    def _make_room(self, key: VersionKey) -> bool:
+        """Unload others than `key` as far as they may go; False when the rest is still too much."""
+        with self._lock:
+            chosen = to_unload(self._queues, self._pinned, self._max_loaded_bytes, key)
+            queues = [self._queues.pop(one) for one in chosen]
+            fits = on_demand_bytes(self._queues, self._pinned) <= self._max_loaded_bytes
+        for queue in queues:
+            log.info("unloaded", extra={"action": "unloaded", "version": queue.name, "bytes": queue.held_bytes})
+            queue.retire()
+        return fits
 
 
 class _Countdown:

@@ -16,8 +16,9 @@ from modelyard.core.errors import ModelyardError, Unavailable
 from modelyard.exchange import publication
 from modelyard.exchange.medium import Medium
 from modelyard.exchange.snapshot import Index, IndexEntry, ModelDocument, ServedVersion, TenantDocument
-from modelyard.serving.engine import Engine, VersionKey, stopping
+from modelyard.serving.engine import Engine, stopping
 from modelyard.serving.recorder import Recorder
+from modelyard.serving.residency import VersionKey
 from modelyard.serving.served import ModelSlot, ServedModel, Snapshot, TenantView, VersionView
 
 log = logging.getLogger(__name__)
@@ -196,7 +197,7 @@ class Pickup:
             else:
                 self._not_taken(slot, digest, error)
 
-        self._engine.ensure([_loadable(view) for view in planned], ready)
+        self._engine.ensure([_loadable(view) for view in planned], ready, pin=self._is_preloaded(slot))
 
     def _taken(self, slot: ModelSlot, served: ServedModel) -> None:
         if slot.wanted == served.digest:
@@ -235,7 +236,7 @@ class Pickup:
             if error is None and slot.served is not None and slot.served.digest == digest:
                 slot.swap(served)
 
-        self._engine.ensure([_loadable(view) for view in planned], ready)
+        self._engine.ensure([_loadable(view) for view in planned], ready, pin=self._is_preloaded(slot))
 
     def _read_tenant(self, tenant: str, entry: IndexEntry) -> TenantDocument:
         return self._through_cache(
@@ -279,17 +280,22 @@ class Pickup:
             self._recorder.event("refused", tenant=what if what.isdigit() else None, message=reason)
 
     def _tidy(self) -> None:
-        """Now and then unload what no plan names."""
+        """Now and then pin what is preloaded, and unload what no plan names."""
         if time.monotonic() - self._tidied < TIDY_SECONDS:
             return
         self._tidied = time.monotonic()
         keep: set[VersionKey] = set()
+        pinned: set[VersionKey] = set()
         for tenant in self.snapshot.tenants.values():
             for slot in tenant.slots.values():
                 served = slot.served
                 if served is not None:
                     numbers = served.document.plan.versions
-                    keep.update(served.views[number].key for number in numbers if number in served.views)
+                    planned = {served.views[number].key for number in numbers if number in served.views}
+                    keep |= planned
+                    if self._is_preloaded(slot):
+                        pinned |= planned
+        self._engine.pin(pinned)
         self._engine.retire_idle(keep)
         if time.monotonic() - self._swept >= SWEEP_SECONDS:
             self._swept = time.monotonic()

@@ -46,6 +46,7 @@ class VersionQueue:
         self.name = name
         self.cost = Cost()
         self.last_used = time.monotonic()
+        self.held_bytes = 0
         self.failure: ModelyardError | None = None
         self.failed_at = 0.0
         self._deliver = deliver
@@ -65,6 +66,11 @@ class VersionQueue:
     @property
     def is_ready(self) -> bool:
         return self._runtime is not None
+
+    @property
+    def is_leased(self) -> bool:
+        """Tell whether it loads, runs, or has requests waiting, so that nobody may unload it now."""
+        return self._running or bool(self._waiting) or (self._runtime is None and self.failure is None)
 
     def submit(self, work: Work) -> None:
         """Take a work; `deliver` gets it back.

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from modelyard.core.errors import DeadlineExceeded, ModelyardError, NotFound
 from modelyard.core.signature import Signature
 from modelyard.exchange.snapshot import KeyEntry, ModelDocument, ServedVersion, TenantDocument
-from modelyard.serving.engine import VersionKey
 from modelyard.serving.protocols.decoder import Decoder
 from modelyard.serving.protocols.encoder import Encoder
+from modelyard.serving.residency import VersionKey
 
 
 class VersionView:

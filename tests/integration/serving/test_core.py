@@ -50,6 +50,13 @@ class Asker:
         assert there.wait(30)
         return responses[0]
 
+    def index(self, body: Any = None) -> list[dict[str, str]]:
+        """Return what the model repository extension tells."""
+        response = self.send("/v2/repository/index", body or {})
+        assert response.status == 200, response.body
+        read: list[dict[str, str]] = json.loads(response.body)
+        return read
+
     def ask(self, path: str, body: Any) -> dict[str, Any]:
         response = self.send(path, body)
         assert response.status == 200, response.body
