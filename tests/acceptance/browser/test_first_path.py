@@ -76,10 +76,11 @@ def test_a_pickle_becomes_an_endpoint_and_goes_again(visitor: Visitor, files: Pa
 
     page.get_by_role("link", name="Delete the model").click()
     dialog = page.locator("dialog[open]")
-    expect(dialog.get_by_role("button", name="Delete the model")).to_be_enabled()
+    expect(dialog.get_by_role("button", name="Delete the model")).to_be_disabled()
     dialog.get_by_label("Type iris to go on").fill("irs")
     expect(dialog.get_by_role("button", name="Delete the model")).to_be_disabled()
     dialog.get_by_label("Type iris to go on").fill("iris")
+    expect(dialog.get_by_role("button", name="Delete the model")).to_be_enabled()
     dialog.get_by_role("button", name="Delete the model").click()
     page.wait_for_url("**/t/yard/")
     expect(page.locator(".toast")).to_contain_text("iris is deleted")

@@ -61,6 +61,10 @@ def be_process(role: str) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "modelyard.config.settings"
     from django.conf import settings
 
+    from modelyard.config.folders import lay_out
+
+    lay_out(os.environ)
+
     if "TEST_SQLITE" in os.environ:
         settings.DATABASES["default"]["NAME"] = os.environ["TEST_SQLITE"]
     import django
