@@ -24,6 +24,7 @@ from modelyard.runtimes.inference import Table, column_names, columns_of, output
 from modelyard.runtimes.loading import load_estimator
 from modelyard.runtimes.pipeline import join
 from modelyard.runtimes.sklearn import PREDICTION, PROBABILITIES, SklearnRuntime
+from modelyard.runtimes.steps import features, outline
 
 GRAPH, JOINED, ROWS, EXPECTED = "model.onnx", "joined.pkl", "rows.frame", "expected.frame"
 """The only files that the parent looks for in the scratch folder."""
@@ -73,6 +74,8 @@ def open_estimator(
         "rows": batch.n_rows,
         "estimator": " ".join(repr(estimator).split())[:2000],
         "steps": describe(estimator)[:100],
+        "outline": outline(estimator),
+        "features": features(estimator, found.names),
         "packages": _packages(),
         "warnings": _advice(files),
         "unconverted": reason,

@@ -1,7 +1,7 @@
 """Whether two runtimes give the same answers, and the rows on which that is tried."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -189,6 +189,23 @@ def as_rows(batch: Batch, signature: Signature, count: int) -> list[dict[str, An
             row[column.name] = _json(value, column)
         rows.append(row)
     return rows
+
+
+def from_rows(rows: Sequence[Mapping[str, Any]], signature: Signature) -> Batch:
+    """Return the batch of rows that `as_rows` gave.
+
+    Raises:
+        KeyError, TypeError, ValueError, OverflowError: they do not fit the signature.
+    """
+    columns = {}
+    for column in signature.columns:
+        values = [row[column.name] for row in rows]
+        if column.shape:
+            columns[column.name] = np.array(values)
+        else:
+            columns[column.name] = np.empty(len(values), dtype=object)
+            columns[column.name][:] = values
+    return batch_of(columns, signature)
 
 
 def _json(value: Any, column: Column) -> Any:

@@ -14,6 +14,7 @@ from modelyard.runtimes import parity
 from modelyard.runtimes.audit import audit
 from modelyard.runtimes.frames import PREFIX, decode, read_batch
 from modelyard.runtimes.onnx import OnnxRuntime, open_session
+from modelyard.runtimes.timing import time_calls
 
 MANY_ROWS = 10_000
 """A graph is run with as many rows as a request may have by default: what grows faster than they do shows here."""
@@ -32,7 +33,12 @@ def try_graph(graph: str, rows: str, expected: str, signature: dict[str, Any]) -
     else:
         comparison = parity.compare(_frame(Path(expected))[1], given, batch.n_rows)
     seconds = _many(runtime, batch) if comparison.agrees else 0.0
-    return {"audit": msgspec.to_builtins(found), "comparison": msgspec.to_builtins(comparison), "many_seconds": seconds}
+    return {
+        "audit": msgspec.to_builtins(found),
+        "comparison": msgspec.to_builtins(comparison),
+        "many_seconds": seconds,
+        "timing": msgspec.to_builtins(time_calls(runtime.predict, batch)) if comparison.agrees else None,
+    }
 
 
 def _frame(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

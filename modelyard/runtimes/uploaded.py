@@ -18,6 +18,7 @@ from modelyard.runtimes.audit import audit
 from modelyard.runtimes.estimators import Facts
 from modelyard.runtimes.inference import Table, columns_of, read_sample
 from modelyard.runtimes.onnx import ELEMENT_TYPES, OnnxRuntime, open_session
+from modelyard.runtimes.timing import time_calls
 from modelyard.runtimes.trial import MANY_ROWS
 
 _MAX_ELEMENTS = 4_000_000
@@ -47,6 +48,7 @@ def open_graph(graph: list[str], sample: list[str] | None, signature: dict[str, 
     batch = parity.batch_of(made, draft)
     outputs = _outputs(session, OnnxRuntime(session, draft), batch)
     whole = Signature(columns, _named_by(outputs, given))
+    runtime = OnnxRuntime(session, whole)
     refused = [f"column `{column.name}` is of no fixed size" for column in columns if -1 in column.shape][:5]
     return {
         "signature": msgspec.to_builtins(whole),
@@ -54,7 +56,8 @@ def open_graph(graph: list[str], sample: list[str] | None, signature: dict[str, 
         "rows": batch.n_rows,
         "audit": {**msgspec.to_builtins(found), "refused": [*found.refused, *refused]},
         "packages": {package: importlib.metadata.version(package) for package in ("onnx", "onnxruntime", "numpy")},
-        "many_seconds": _many(OnnxRuntime(session, whole), batch, columns),
+        "many_seconds": _many(runtime, batch, columns),
+        "timing": msgspec.to_builtins(time_calls(runtime.predict, batch)),
     }
 
 

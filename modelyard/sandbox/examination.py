@@ -23,6 +23,7 @@ from modelyard.runtimes.formats import Format, tell
 from modelyard.sandbox import layers
 from modelyard.sandbox.findings import Opened, Tried, TriedGraph
 from modelyard.sandbox.limits import Limits
+from modelyard.sandbox.measuring import measure_isolated, measured
 from modelyard.sandbox.run import plain_text, run
 
 _OPEN = "modelyard.runtimes.opening:open_estimator"
@@ -53,6 +54,7 @@ class Examined:
         sample: at most 8 rows, as JSON values.
         report: what was tried and found, as JSON values.
         packages: of the installation that opened it.
+        measured: how long one row takes, of what is served: see `measuring.measured`.
     """
 
     format: str
@@ -63,6 +65,7 @@ class Examined:
     sample: list[dict[str, Any]]
     report: dict[str, Any]
     packages: dict[str, str] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)
 
 
 def examine(
@@ -125,7 +128,7 @@ def _estimator(
     read = [path for _, path in files] + ([] if sample is None else [sample[1]])
     opened = _checked(run(_OPEN, arguments, read=read, scratch=first, limits=limits, preload=_OPEN_PRELOAD), Opened)
     graph = _left(first / "model.onnx", scratch / "model.onnx", limits)
-    tried, reason = _second(first, graph, opened, scratch, limits.within(limits.seconds - (time.monotonic() - started)))
+    tried, reason = _second(first, graph, opened, scratch, _left_of(limits, started))
     if reason is None and graph is not None:
         runtime, isolated, serving = "onnx", False, graph
     else:
@@ -142,12 +145,19 @@ def _estimator(
         "reason": "outputs agree with the fitted estimator's on every row tried" if runtime == "onnx" else reason,
         "estimator": opened.estimator,
         "steps": opened.steps,
+        **opened.preprocessing(),
         "warnings": opened.warnings,
         **_figures(tried, opened.rows),
         **_common(opened.packages, serving, started),
     }
     known = formats[0] if len(set(formats)) == 1 else Format.PICKLE
-    return Examined(known.value, runtime, isolated, serving, opened.signature, opened.sample, report, opened.packages)
+    if isolated or tried is None:
+        speed = measure_isolated(serving, opened.signature, runtime, opened.sample, _left_of(limits, started))
+    else:
+        speed = measured(tried.timing)
+    return Examined(
+        known.value, runtime, isolated, serving, opened.signature, opened.sample, report, opened.packages, speed
+    )
 
 
 def _second(
@@ -214,9 +224,17 @@ def _graph(
         "audit": msgspec.to_builtins(tried.audit),
         **_common(tried.packages, path, started),
     }
+    speed = measured(tried.timing)
+    if objections:
+        speed = measure_isolated(path, tried.signature, "onnx", tried.sample, _left_of(limits, started))
     return Examined(
-        Format.ONNX.value, "onnx", bool(objections), path, tried.signature, tried.sample, report, tried.packages
+        Format.ONNX.value, "onnx", bool(objections), path, tried.signature, tried.sample, report, tried.packages, speed
     )
+
+
+def _left_of(limits: Limits, started: float) -> Limits:
+    """Return the bounds with what is left of the time."""
+    return limits.within(limits.seconds - (time.monotonic() - started))
 
 
 def _common(packages: dict[str, str], serving: Path, started: float) -> dict[str, Any]:

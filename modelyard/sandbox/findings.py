@@ -1,5 +1,6 @@
 """What the children of an examination may say: shapes and bounds, checked before anything of it is used."""
 
+import math
 from typing import Annotated, Any
 
 import msgspec
@@ -8,6 +9,8 @@ from msgspec import Meta
 from modelyard.core.signature import Signature
 from modelyard.runtimes.audit import Audit
 from modelyard.runtimes.parity import Comparison
+from modelyard.runtimes.steps import MOST_FEATURES, MOST_PARAMETERS, MOST_STEPS
+from modelyard.runtimes.timing import Timing
 
 _Text = Annotated[str, Meta(max_length=4000)]
 _Texts = Annotated[list[_Text], Meta(max_length=200)]
@@ -16,6 +19,14 @@ _Packages = Annotated[
 ]
 _Rows = Annotated[list[dict[str, Any]], Meta(max_length=8)]
 _Count = Annotated[int, Meta(ge=0, le=10_000_000)]
+
+
+class Step(msgspec.Struct, frozen=True, rename={"kind": "class"}):
+    """One step of a fitted estimator, as `runtimes.steps.outline` gives it."""
+
+    name: Annotated[str, Meta(max_length=4000)]
+    kind: Annotated[str, Meta(max_length=4000)]
+    parameters: Annotated[dict[Annotated[str, Meta(max_length=100)], Any], Meta(max_length=MOST_PARAMETERS + 1)]
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -29,6 +40,12 @@ class Opened(msgspec.Struct, frozen=True):
     packages: _Packages
     warnings: _Texts
     unconverted: _Text | None
+    outline: Annotated[list[Step], Meta(max_length=MOST_STEPS)] = []
+    features: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=MOST_FEATURES)] | None = None
+
+    def preprocessing(self) -> dict[str, Any]:
+        """Return the steps, and the features that reach the predictor, as both databases can keep them."""
+        return {"outline": kept(msgspec.to_builtins(self.outline)), "features": kept(self.features)}
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -37,6 +54,7 @@ class Tried(msgspec.Struct, frozen=True):
     audit: Audit
     comparison: Comparison
     many_seconds: float
+    timing: Timing | None = None
 
     def objection(self, most_seconds: float) -> str | None:
         """Return why the graph may not serve in place of the original, None when it may."""
@@ -66,3 +84,17 @@ class TriedGraph(msgspec.Struct, frozen=True):
     audit: Audit
     packages: _Packages
     many_seconds: float
+    timing: Timing | None = None
+
+
+def kept(value: Any) -> Any:
+    """Return a stranger's JSON value without what one of the databases cannot keep: zeros, half pairs, no numbers."""
+    if isinstance(value, dict):
+        return {kept(name): kept(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [kept(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        return str(value)[:100] if value.bit_length() < 1000 else "a large number"
+    return value.encode("utf-8", "replace").decode().replace("\0", " ") if isinstance(value, str) else value

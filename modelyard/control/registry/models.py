@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from modelyard.control.jobs.models import Job
 from modelyard.control.tenancy.models import TenantOwned, TenantQuerySet
+from modelyard.core.metrics import MEASURED, P95, SIZE
 
 MODEL_FACTS: dict[str, Combinable] = {}
 VERSION_FACTS: dict[str, Combinable] = {}
@@ -134,8 +135,9 @@ class Version(TenantOwned):
 
     `signature` is a `core.signature.Signature`, `manifest` a `core.manifest.Manifest`, `report` the report of
     `sandbox.examination.Examined`, all as JSON. `serving` holds the bytes that the data plane runs with `runtime`,
-    in a sandboxed child if `isolated`. `sample` is a few rows (column name to value). `refusal` is code, message,
-    details, and the facts of the files, which are not kept when they were at fault.
+    in a sandboxed child if `isolated`; `measured` says how long one row took (see `sandbox.measuring.measured`; {}
+    where it was examined before there was measuring). `sample` is a few rows (column name to value). `refusal` is code,
+    message, details, and the facts of the files, which are not kept when they were at fault.
     """
 
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
@@ -151,6 +153,7 @@ class Version(TenantOwned):
     sample = models.JSONField(default=list)
     runtime = models.CharField(max_length=32, blank=True)
     isolated = models.BooleanField(default=False)
+    measured = models.JSONField(default=dict)
     serving = models.ForeignKey(Artifact, on_delete=models.PROTECT, null=True, related_name="+")
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
     job = models.ForeignKey(Job, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -170,6 +173,13 @@ class Version(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.model.name}:{self.number}"
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Return what constraints may ask of: the told metrics, and what was measured; `serving` is read."""
+        found = {P95: self.measured.get(P95), SIZE: self.serving.size_bytes if self.serving else None}
+        told = {name: value for name, value in self.metrics.items() if name not in MEASURED}
+        return {**told, **{name: value for name, value in found.items() if value is not None}}
 
 
 class VersionFile(TenantOwned):

@@ -118,6 +118,7 @@ def _make_ready(job: Job, version: Version, found: Examined, stored: Stored) -> 
             format=found.format,
             runtime=found.runtime,
             isolated=found.isolated,
+            measured=found.measured,
             signature=msgspec.to_builtins(found.signature),
             sample=found.sample,
             report=found.report,

@@ -126,6 +126,17 @@ class RefusalSerializer(serializers.Serializer):
     details = serializers.DictField()
 
 
+class MeasuredSerializer(serializers.Serializer):
+    """What was measured here when the version was examined, of what is served; null: it was not."""
+
+    p50_seconds = serializers.FloatField(allow_null=True, help_text="one row a call: half of the calls took no longer")
+    p95_seconds = serializers.FloatField(allow_null=True, help_text="95 % of the calls took no longer")
+    calls = serializers.IntegerField(help_text="that were timed, after some that were not")
+    rows = serializers.IntegerField(help_text="different ones of the sample, taken in turn")
+    reason = serializers.CharField(help_text="why it was not timed; empty when it was")
+    size_bytes = serializers.IntegerField(allow_null=True, help_text="of what is served")
+
+
 class VersionLine(serializers.ModelSerializer):
     """A version as a list shows it; `VersionQuerySet.with_facts` brings what is not its own."""
 
@@ -135,6 +146,7 @@ class VersionLine(serializers.ModelSerializer):
     refusal = serializers.SerializerMethodField()
     size_bytes = serializers.SerializerMethodField(help_text="of the uploaded model files together")
     metrics = serializers.DictField(child=serializers.FloatField(), read_only=True)
+    measured = serializers.SerializerMethodField()
     manifest = serializers.DictField(read_only=True)
     parent = serializers.IntegerField(  # type: ignore[assignment]
         source="parent.number", default=None, read_only=True
@@ -156,8 +168,8 @@ class VersionLine(serializers.ModelSerializer):
         model = Version
         fields: tuple[str, ...] = (
             "model", "number", "reference", "state", "refusal", "description", "format", "runtime", "isolated",
-            "size_bytes", "metrics", "manifest", "parent", "aliases", "weight", "files", "digest", "created_by",
-            "created_at", "checked_at", "job",
+            "size_bytes", "metrics", "measured", "manifest", "parent", "aliases", "weight", "files", "digest",
+            "created_by", "created_at", "checked_at", "job",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -166,6 +178,12 @@ class VersionLine(serializers.ModelSerializer):
         if version.refusal is None:
             return None
         return {name: version.refusal.get(name, {}) for name in ("code", "message", "details")}
+
+    @extend_schema_field(MeasuredSerializer)
+    def get_measured(self, version: Version) -> dict[str, Any]:
+        nothing = {"p50_seconds": None, "p95_seconds": None, "calls": 0, "rows": 0, "reason": ""}
+        size = version.serving.size_bytes if version.serving else None
+        return {**nothing, **version.measured, "size_bytes": size}
 
     def get_size_bytes(self, version: Version) -> int:
         return sum(int(file["size_bytes"]) for file in self.get_files(version) if file["role"] == MODEL_ROLE)

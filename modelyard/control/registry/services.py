@@ -31,7 +31,9 @@ from modelyard.runtimes.formats import declared, sample_suffix
 
 __all__ = [
     "Upload",
+    "alias_undo",
     "change_model",
+    "check_alias",
     "create_model",
     "declare_consumer",
     "delete_alias",
@@ -234,11 +236,7 @@ def move_alias(*, actor: Actor, model: Model, name: str, version: Version) -> Al
         Conflict: when the version is not ready.
     """
     require(actor, Scope.WRITE)
-    check_name(name, "an alias")
-    if name == RESERVED_ALIAS:
-        raise InvalidInput.at(
-            "alias", f"{name!r} is no alias that can be moved: it is the version that answers most; promote one"
-        )
+    check_alias(name)
     with transaction.atomic():
         locked = lock_model(actor, model)
         target = lock_version(actor, version)
@@ -255,6 +253,30 @@ def move_alias(*, actor: Actor, model: Model, name: str, version: Version) -> Al
         details = {"before": before.version.number if before else None, "after": target.number}
         record(actor=actor, verb="alias.move", subject=f"alias:{locked.name}@{name}", details=details)
     return alias
+
+
+def check_alias(name: str) -> str:
+    """Return `name` if an alias by it may be moved.
+
+    Raises:
+        InvalidInput: when it breaks the rule, or is reserved.
+    """
+    check_name(name, "an alias")
+    if name == RESERVED_ALIAS:
+        raise InvalidInput.at(
+            "alias", f"{name!r} is no alias that can be moved: it is the version that answers most; promote one"
+        )
+    return name
+
+
+def alias_undo(model_name: str, name: str, before: int | None) -> dict[str, Any]:
+    """Return the call that lets an alias that was moved mean version `before` again; None: there was no alias."""
+    path = f"/api/v1/models/{model_name}/aliases/{name}/"
+    if before is None:
+        says = f"remove the alias {name}"
+        return {"verb": "alias", "method": "DELETE", "path": path, "body": None, "says": says}
+    says = f"let {model_name}@{name} be version {before} again"
+    return {"verb": "alias", "method": "PUT", "path": path, "body": {"version": before}, "says": says}
 
 
 def delete_alias(*, actor: Actor, model: Model, name: str, despite_consumers: bool = False) -> None:
@@ -353,6 +375,7 @@ def _epitaph(actor: Actor, version: Version) -> DeletedVersion:
             "digest": version.serving.digest if version.serving else None,
             "files": files or (version.refusal or {}).get("files", []),
             "metrics": version.metrics,
+            "measured": version.measured,
             "manifest": version.manifest,
             "parent": parent.number if parent else None,
             "created_by": version.created_by,
