@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from modelyard.control.registry import charter_api, downloads, services
+from modelyard.control.registry.comparison_api import Comparisons
 from modelyard.control.registry.filters import ModelFilter, VersionFilter
 from modelyard.control.registry.finding import find_alias, find_model, find_version
 from modelyard.control.registry.models import HEAVY, Alias, Model, Version, VersionState
@@ -189,10 +190,7 @@ class Aliases(mixins.ListModelMixin, GenericViewSet):
             raise InvalidInput.at("version", f"{name} has no version {number}")
         before = model.aliases.filter(name=alias).values_list("version__number", flat=True).first()
         services.move_alias(actor=actor, model=model, name=alias, version=version)
-        place = f"/api/v1/models/{name}/aliases/{alias}/"
-        undo: dict[str, Any] = {"method": "DELETE", "path": place, "body": None}
-        if before is not None:
-            undo = {"method": "PUT", "path": place, "body": {"version": before}}
+        undo = services.alias_undo(name, alias, before)
         shown = {**AliasSerializer(find_alias(model, alias)).data, "undo": undo}
         return Response(shown, status=status.HTTP_201_CREATED if before is None else status.HTTP_200_OK)
 
@@ -245,6 +243,7 @@ urlpatterns = [
     path(f"{_VERSION}/", Versions.as_view({"get": "retrieve", "delete": "destroy"}), name="version"),
     *verb(f"{_VERSION}/artifact", Versions, {"get": "artifact"}, "artifact"),
     *verb(f"{_VERSION}/openapi", Versions, {"get": "openapi"}, "version-openapi"),
+    *verb("models/<str:name>/compare", Comparisons, {"get": "retrieve"}, "compare"),
     path("models/<str:name>/aliases/", Aliases.as_view({"get": "list"}), name="aliases"),
     path(
         "models/<str:name>/aliases/<str:alias>/",

@@ -1,0 +1,131 @@
+"""`/api/v1/models/{name}/compare`: two versions beside one another."""
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from modelyard.control.registry.comparison import compare
+from modelyard.control.registry.finding import find_model
+from modelyard.control.registry.models import Model, Version
+from modelyard.control.registry.serializers import LARGEST_NUMBER
+from modelyard.control.registry.services import RESERVED_ALIAS
+from modelyard.control.rest import actor_of
+from modelyard.control.tenancy.models import Scope
+from modelyard.core.errors import InvalidInput
+from modelyard.core.reference import NAME, VERSION
+
+
+class SideSerializer(serializers.Serializer):
+    number = serializers.IntegerField()
+    reference = serializers.CharField()
+    state = serializers.CharField()
+    created_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    aliases = serializers.ListField(child=serializers.CharField())
+    measured = serializers.DictField()
+
+
+class RowSerializer(serializers.Serializer):
+    """One fact of both; null on a side that has it not."""
+
+    name = serializers.CharField()
+    change = serializers.ChoiceField(choices=["same", "changed", "added", "dropped"])
+    left = serializers.JSONField(allow_null=True)
+    right = serializers.JSONField(allow_null=True)
+
+
+class FieldRowSerializer(RowSerializer):
+    what = serializers.ListField(child=serializers.CharField(), help_text="in what it differs: type, shape, required")
+    breaks = serializers.BooleanField(required=False, help_text="who asks as the left one wants is refused")
+
+
+class SignatureRowsSerializer(serializers.Serializer):
+    known = serializers.BooleanField()
+    columns = FieldRowSerializer(many=True, help_text="those that differ")
+    outputs = FieldRowSerializer(many=True, help_text="those that differ")
+    same_columns = serializers.IntegerField()
+    same_outputs = serializers.IntegerField()
+    reordered = serializers.BooleanField()
+
+
+class FeaturesSerializer(serializers.Serializer):
+    known = serializers.BooleanField()
+    where = serializers.ChoiceField(choices=["predictor", "inputs"], help_text="what reaches the predictor, or goes in")
+    added = serializers.ListField(child=serializers.CharField())
+    dropped = serializers.ListField(child=serializers.CharField())
+    same = serializers.IntegerField()
+
+
+class StepRowSerializer(RowSerializer):
+    parameters = RowSerializer(many=True, help_text="those that differ")
+
+
+class StepsSerializer(serializers.Serializer):
+    known = serializers.BooleanField()
+    rows = StepRowSerializer(many=True)
+    reordered = serializers.BooleanField()
+
+
+class WeighedRowSerializer(RowSerializer):
+    difference = serializers.FloatField(allow_null=True, help_text="right less left")
+    direction = serializers.ChoiceField(choices=["maximize", "minimize"], allow_null=True)
+    better = serializers.ChoiceField(choices=["left", "right", "same"], allow_null=True)
+
+
+class ComparisonSerializer(serializers.Serializer):
+    """Two versions; see `comparison.compare`."""
+
+    model = serializers.CharField()
+    left = SideSerializer()
+    right = SideSerializer()
+    same = serializers.BooleanField()
+    differences = serializers.DictField(child=serializers.IntegerField(), help_text="part to the rows that differ")
+    signature = SignatureRowsSerializer()
+    features = FeaturesSerializer()
+    steps = StepsSerializer()
+    parameters = RowSerializer(many=True)
+    metrics = WeighedRowSerializer(many=True)
+    measured = WeighedRowSerializer(many=True)
+    packages = RowSerializer(many=True)
+    data = RowSerializer(many=True)  # type: ignore[assignment]
+    manifest = RowSerializer(many=True)
+    about = RowSerializer(many=True)
+
+
+LEFT, RIGHT = (
+    OpenApiParameter(side, str, required=True, description="a number, an alias or `champion`")
+    for side in ("left", "right")
+)
+
+
+class Comparisons(ViewSet):
+    """Two versions beside one another."""
+
+    scopes = {"GET": Scope.READ}
+
+    @extend_schema(parameters=[LEFT, RIGHT], responses=ComparisonSerializer)
+    def retrieve(self, request: Request, name: str) -> Response:
+        """Compare two versions: signature, features, steps, parameters, metrics, packages, data, manifest, speed."""
+        model = find_model(actor_of(request).tenant, name, Model.objects.with_facts())
+        sides = [named_version(model, side, request.query_params.get(side, "")) for side in ("left", "right")]
+        return Response(compare(*sides))
+
+
+def named_version(model: Model, place: str, text: str) -> Version:
+    """Return the version that `text` names: a number, an alias, or `champion`."""
+    versions = Version.objects.with_facts().filter(model=model)
+    champion = getattr(model, "champion", None)
+    if VERSION.match(text):
+        found = versions.filter(number=int(text)).first() if int(text) <= LARGEST_NUMBER else None
+    elif text == RESERVED_ALIAS:
+        found = versions.filter(number=champion).first() if champion is not None else None
+    else:
+        found = versions.filter(aliases__name=text).first() if NAME.match(text) else None
+    if found is None:
+        raise InvalidInput.at(
+            place, f"{text[:64]!r} names no version of {model.name}: expected a number, an alias or `champion`"
+        )
+    found.model = model
+    return found
