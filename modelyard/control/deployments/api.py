@@ -14,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet, ViewSet
 
 from modelyard.control.deployments import services
 from modelyard.control.deployments.models import Deployment, PlanRecord, Published
+from modelyard.control.deployments.selecting_api import Selections
 from modelyard.control.deployments.serializers import (
     ChangedDeployment,
     ChangeSerializer,
@@ -159,6 +160,7 @@ urlpatterns = [
     *verb(f"{_MODEL}/promote", Changes, {"post": "promote"}, "promote"),
     *verb(f"{_MODEL}/rollback", Changes, {"post": "rollback"}, "rollback"),
     *verb(f"{_MODEL}/deactivate", Changes, {"post": "deactivate"}, "deactivate"),
+    *verb(f"{_MODEL}/select", Selections, {"get": "tell", "post": "select"}, "select"),
     *verb(f"{_MODEL}/history", History, {"get": "list"}, "history"),
 ]
 app_name = "deployments"

@@ -69,7 +69,7 @@ def deactivate(*, actor: Actor, model: Model, reason: str = "", despite_consumer
     check_text(reason, "reason", MAX_REASON)
     with transaction.atomic():
         locked = lock_model(actor, model)
-        if _in_force(locked) is None:
+        if in_force(locked) is None:
             raise Conflict(f"{locked.name} was never served: there is nothing to deactivate")
         check_consumers(locked, despite_consumers, uses="")
         return _append(actor, locked, Plan(), [], verb="deactivate", reason=reason)
@@ -123,7 +123,8 @@ def _deployment(actor: Actor, model: Model) -> Deployment:
     return deployment
 
 
-def _in_force(model: Model) -> PlanRecord | None:
+def in_force(model: Model) -> PlanRecord | None:
+    """Return the model's newest plan; None while it was never served."""
     return PlanRecord.objects.filter(deployment__model=model).in_force().first()
 
 
