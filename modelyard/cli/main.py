@@ -9,6 +9,7 @@ import modelyard
 from modelyard.cli import (
     artifacts,
     charters,
+    choosing,
     consumers,
     doctor,
     home,
@@ -47,6 +48,8 @@ VERBS: tuple[Callable[..., None], ...] = (
     predictions.predict,
     models.models,
     versions.versions,
+    choosing.select,
+    choosing.compare,
     versions.promote,
     versions.rollback,
     versions.deactivate,

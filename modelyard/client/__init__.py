@@ -1,6 +1,7 @@
 """The Python client: pushes models to a Modelyard server, changes what serves, and asks for predictions."""
 
+from modelyard.client.choosing import Comparison, Selection
 from modelyard.client.client import Client
 from modelyard.client.records import Alias, Answer, Deployment, Key, Model, Version
 
-__all__ = ["Alias", "Answer", "Client", "Deployment", "Key", "Model", "Version"]
+__all__ = ["Alias", "Answer", "Client", "Comparison", "Deployment", "Key", "Model", "Selection", "Version"]

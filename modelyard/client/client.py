@@ -3,14 +3,17 @@
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import msgspec
 
+from modelyard.client import choosing
 from modelyard.client import manifest as manifests
 from modelyard.client.charters import Charters
+from modelyard.client.choosing import Comparison, Selection
 from modelyard.client.downloading import fetch
 from modelyard.client.pushing import API, Progress, form, job_progress, send, silent
 from modelyard.client.records import Alias, Answer, Deployment, Key, Model, Record, Version, read_record
@@ -316,6 +319,67 @@ class Client(Charters):
         self._control.send("DELETE", _alias_path(model, name) + _despite(despite_consumers))
         if wait:
             self._await_served(f"{model}@{name}", None)
+
+    # Which version
+
+    def select(
+        self,
+        model: str,
+        metric: str,
+        *,
+        direction: str = "",
+        constraints: str | Sequence[str] = (),
+        alias: str = "",
+        activate: bool = False,
+        pool_aliases: str | Sequence[str] = (),
+        pool_from: int | None = None,
+        pool_to: int | None = None,
+        pool_since: datetime | str | None = None,
+        expect: int | None = None,
+        reason: str = "",
+        wait: bool = True,
+    ) -> Selection:
+        """Choose the best ready version of a model by a metric; let an alias name it, or activate it, or only tell.
+
+        Args:
+            metric: one of the versions', or `p95_seconds` or `size_bytes`, which were measured when they were pushed.
+            direction: `maximize` or `minimize`; known of well-known metrics.
+            constraints: as `p95_seconds<=5ms`, `size_bytes<=50MB`, `accuracy>=0.95`.
+            pool_aliases, pool_from, pool_to, pool_since: look only at what these name, at these numbers, at what was
+                pushed since.
+            expect: the winner that was told before; is it another one now, nothing is changed.
+            wait: as in `promote`.
+
+        Raises:
+            Conflict: when no version keeps to the constraints; `details["losers"]` says why of each.
+
+        Example:
+            >>> yard.select("iris", "accuracy", constraints=["p95_seconds<=5ms"], alias="candidate").winner.number
+            3
+        """
+        body = choosing.wish(
+            metric=metric, direction=direction, constraints=choosing.listed(constraints), alias=alias,
+            activate=activate, pool_aliases=choosing.listed(pool_aliases), pool_from=pool_from, pool_to=pool_to,
+            pool_since=pool_since, expect=expect, reason=reason,
+        )  # fmt: skip
+        path = f"{API}/models/{check_name(model, 'a model')}/select"
+        if not (alias or activate):
+            body.pop("reason", None)
+            return read_record(msgspec.json.encode(self._control.get(path, body)), Selection)
+        selection = read_record(self._control.send("POST", path, json=body).content, Selection)
+        if wait:
+            self._await_served(f"{model}@{alias}" if alias else model, selection.winner.number)
+        return selection
+
+    def compare(self, model: str, left: Version | int | str, right: Version | int | str) -> Comparison:
+        """Put two versions of a model beside one another; each is a number, an alias or `champion`.
+
+        Example:
+            >>> [row for row in yard.compare("iris", "champion", 3).metrics if row["better"] == "right"]
+        """
+        sides = {"left": choosing.side(model, left), "right": choosing.side(model, right)}
+        path = f"{API}/models/{check_name(model, 'a model')}/compare"
+        return read_record(msgspec.json.encode(self._control.get(path, sides)), Comparison)
 
     # Predictions
 
