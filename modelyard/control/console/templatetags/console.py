@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from modelyard.control.registry.models import Version
+from modelyard.core.metrics import amount
 
 register = template.Library()
 
@@ -101,6 +102,12 @@ def value(given: Any) -> str:
     if isinstance(given, float):
         return f"{given:.6g}"
     return json.dumps(given, ensure_ascii=False, default=str)
+
+
+@register.filter
+def metric(given: float, name: str) -> str:
+    """Write a value of a metric, those whose names say so with their unit."""
+    return amount(name, given)
 
 
 @register.filter
