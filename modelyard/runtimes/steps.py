@@ -136,7 +136,9 @@ def plain(value: Any, depth: int = _DEPTH) -> Any:
     if isinstance(value, str):
         return value[:_MOST_CHARACTERS]
     if isinstance(value, np.ndarray):
-        value = value.tolist() if value.ndim == 1 else f"array {value.shape}"
+        if value.ndim != 1:
+            return f"array {value.shape}"
+        value = value.tolist()
     if depth and isinstance(value, list | tuple | set | frozenset):
         items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
         return [plain(item, depth - 1) for item in list(items)[:_MOST_ITEMS]]

@@ -73,9 +73,10 @@ def register(
 
 def ready(
     actor: Actor, model: Model, content: bytes = b"a model", *, isolated: bool = False, serving: bytes | None = None,
-    **said: Any,
+    found: dict[str, Any] | None = None, **said: Any,
 ) -> Version:  # fmt: skip
-    """A version made `ready` as the job does it, with a finding of our own in the place of the sandbox's."""
+    """A version made `ready` as the job does it, with a finding of our own (`found` changes it) in the place of the
+    sandbox's."""
     import tempfile
     from pathlib import Path
 
@@ -88,18 +89,18 @@ def ready(
     served = serving if serving is not None else b"served: " + content
     stored = store().put(str(actor.tenant.pk), [served], 1 << 20)
     uploads.keep_stored(actor, stored)
-    found = Examined(
-        format="sklearn-pickle",
-        runtime="sklearn" if isolated else "onnx",
-        isolated=isolated,
-        serving=Path(tempfile.gettempdir()),
-        signature=signature(),
-        sample=[dict(zip(IRIS, row, strict=True)) for row in rows(2).tolist()],
-        report={"converted": not isolated},
-        packages={"scikit-learn": "1.7.0"},
-    )
+    usual: dict[str, Any] = {
+        "format": "sklearn-pickle",
+        "runtime": "sklearn" if isolated else "onnx",
+        "isolated": isolated,
+        "serving": Path(tempfile.gettempdir()),
+        "signature": signature(),
+        "sample": [dict(zip(IRIS, row, strict=True)) for row in rows(2).tolist()],
+        "report": {"converted": not isolated},
+        "packages": {"scikit-learn": "1.7.0"},
+    }
     job = claim(version.job_id, "test")
     assert job is not None
-    registration._make_ready(job, version, found, stored)
+    registration._make_ready(job, version, Examined(**{**usual, **(found or {})}), stored)
     version.refresh_from_db()
     return version

@@ -8,7 +8,7 @@ import pytest
 from modelyard.core.errors import ModelyardError
 from modelyard.runtimes.audit import Audit
 from modelyard.runtimes.parity import Comparison
-from modelyard.sandbox.findings import Opened, Tried
+from modelyard.sandbox.findings import Opened, Tried, kept
 
 SIGNATURE = {
     "columns": [{"name": "x", "type": "float64"}],
@@ -46,11 +46,38 @@ def test_an_honest_answer() -> None:
         ("packages", {str(n): "1" for n in range(101)}),
         ("warnings", "x"),
         ("unconverted", ["x"]),
+        ("outline", [{"name": "a", "class": "b"}]),
+        ("outline", [{"name": "a", "class": "b", "parameters": {str(n): 1 for n in range(200)}}]),
+        ("outline", [{"name": "a", "class": "b", "parameters": {}}] * 101),
+        ("outline", {}),
+        ("features", ["x"] * 10_001),
+        ("features", [1]),
     ],
 )
 def test_what_is_not_believed(name: str, value: Any) -> None:
     with pytest.raises((msgspec.ValidationError, ModelyardError)):
         msgspec.convert({**OPENED, name: value}, Opened, strict=True)
+
+
+def test_steps_are_believed_as_far_as_a_database_can_keep_them() -> None:
+    step = {
+        "name": "a\0b",
+        "class": "x.Y",
+        "parameters": {"n\0": [float("nan"), "\ud800", {"deep": 10**40}], "ok": 1.5},
+    }
+    told = msgspec.convert({**OPENED, "outline": [step], "features": ["x\0"]}, Opened, strict=True).preprocessing()
+    assert told["features"] == ["x "]
+    assert told["outline"] == [
+        {"name": "a b", "class": "x.Y", "parameters": {"n ": ["nan", "?", {"deep": str(10**40)}], "ok": 1.5}}
+    ]
+    assert kept(10**5000) == "a large number"
+
+
+@pytest.mark.parametrize("timing", [{"p95_seconds": 1.0}, {"p50_seconds": -1, "p95_seconds": 1, "calls": 1, "rows": 1}])
+def test_a_timing_that_is_none_is_not_believed(timing: dict[str, Any]) -> None:
+    tried = {"audit": msgspec.to_builtins(CLEAN), "comparison": {"rows": 1}, "many_seconds": 0.1, "timing": timing}
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(tried, Tried, strict=True)
 
 
 CLEAN = Audit(operators={"Add": 1}, refused=[], nodes=1, opset={"ai.onnx": 18})

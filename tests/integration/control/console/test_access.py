@@ -17,16 +17,21 @@ from modelyard.control.tenancy import services as tenancy
 from modelyard.control.tenancy.models import ApiKey, Member, Tenant
 from modelyard.control.tenancy.services import Actor
 
-READ_ONLY = {"models", "model", "version", "version-state", "version-line", "version-file", "history", "charter"}
+READ_ONLY = {
+    "models", "model", "version", "version-state", "version-line", "version-file", "history", "charter",
+    "compare", "select",
+}  # fmt: skip
 PREDICT = {"version-try"}
 WRITE = {
     "model-new", "model-check", "model-edit", "model-delete", "push", "rollback", "stop", "alias-move", "alias-delete",
     "version-activate", "version-delete", "charter-edit", "consumer-declare", "consumer-remove",
+    "alias-back", "select-apply",
 }  # fmt: skip
 ADMIN = {"keys", "key-revoke", "members", "member-role", "member-remove", "audit"}
 POST_ONLY = {
     "model-edit", "push", "rollback", "alias-move", "alias-delete", "version-activate", "version-try", "member-role",
     "consumer-declare", "consumer-remove",
+    "alias-back", "select-apply",
 }  # fmt: skip
 
 

@@ -30,6 +30,7 @@ BODIES: dict[str, Any] = {
     "charter": {"charter": {"metric": "accuracy"}},
     "promote": {"version": 1},
     "deployment": {"limits": {"max_rows": 5}},
+    "select": {"metric": "accuracy", "activate": True},
 }
 
 
