@@ -118,8 +118,9 @@ def _signature(found: dict[str, Any]) -> Part:
         )
     if found["reordered"]:
         lines.append(Line("order", "", "", "the columns come in another order"))
-    said = f"{found['same_columns']} inputs and {found['same_outputs']} outputs are the same."
-    return Part("Signature", lines, said=said)
+    counted = [(found["same_columns"], "input"), (found["same_outputs"], "output")]
+    said = " and ".join(f"{count} {what}" if count == 1 else f"{count} {what}s" for count, what in counted)
+    return Part("Signature", lines, said=f"{said} are the same.")
 
 
 def _fields(field: dict[str, Any] | None, names: list[str]) -> str:
