@@ -11,6 +11,7 @@ from modelyard.cli.output import Done, curl, print_json, print_table, say
 from modelyard.cli.progress import progress_bar
 from modelyard.cli.tables import read_metrics, read_object
 from modelyard.core.errors import InvalidInput
+from modelyard.core.metrics import P95, amount
 from modelyard.core.reference import parse_reference
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def versions(model: ModelName, url: Url = None, json: Json = False) -> None:
     if json:
         print_json(found)
         return
-    columns = ["version", "state", "answers", "aliases", "format", "bytes", "metrics", "who", "when"]
+    columns = ["version", "state", "answers", "aliases", "format", "bytes", "p95", "metrics", "who", "when"]
     print_table(
         f"Versions of {model}", columns, [_cells(version) for version in found], empty=f"{model} has no versions yet"
     )
@@ -100,7 +101,10 @@ def _cells(version: "Version") -> list[Any]:
     weight = "" if version.weight is None else f"{version.weight:.0%}"
     when = (version.created_at or "")[:16].replace("T", " ")
     aliases = ", ".join(version.aliases)
-    return [version, state, weight, aliases, version.format, version.size_bytes, metrics, version.created_by, when]
+    seconds = version.measured.get(P95)
+    p95 = "" if seconds is None else amount(P95, seconds)
+    size = version.size_bytes
+    return [version, state, weight, aliases, version.format, size, p95, metrics, version.created_by, when]
 
 
 def promote(version: Ref, reason: Reason = "", url: Url = None, json: Json = False) -> None:

@@ -57,6 +57,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         refusal: code and message, when refused.
         weight: the share of requests that it answers; None when the plan does not name it.
         digest: sha256 of the bytes that serve.
+        measured: of what serves, when it was examined: `p50_seconds`, `p95_seconds` (one row a call), `calls`, `rows`,
+            `reason` where it could not be, and `size_bytes`.
         report: what the examination of the files found.
     """
 
@@ -72,6 +74,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int | None = None
     signature: dict[str, Any] | None = None
     metrics: dict[str, Any] = {}
+    measured: dict[str, Any] = {}
     manifest: dict[str, Any] = {}
     report: dict[str, Any] | None = None
     sample: list[dict[str, Any]] = []
