@@ -93,7 +93,7 @@ class UndoSerializer(serializers.Serializer):
     verb = serializers.CharField()
     method = serializers.CharField()
     path = serializers.CharField()
-    body = serializers.DictField()
+    body = serializers.DictField(allow_null=True)
     says = serializers.CharField(help_text="for people")
 
 
