@@ -45,7 +45,7 @@ def pushed(yard: Yard, iris: Iris) -> str:
 def test_what_was_measured_is_told(run: Run, pushed: str) -> None:
     for version in run("versions", pushed, "--json").json:
         measured = version["measured"]
-        assert 0 < measured["p50_seconds"] <= measured["p95_seconds"] < 0.1
+        assert 0 < measured["p50_seconds"] <= measured["p95_seconds"] < 1
         assert (measured["rows"], measured["reason"]) == (8, "")
         assert measured["calls"] >= 20
         assert measured["size_bytes"] > 100

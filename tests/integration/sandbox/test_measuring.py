@@ -39,7 +39,7 @@ def test_a_converted_graph_is_timed_and_its_steps_are_kept(examined: Examine) ->
     rows, labels = load_iris(return_X_y=True)
     found = examined("iris.pkl", pickle.dumps(make_pipeline(StandardScaler(), Perceptron()).fit(rows, labels), 4))
     assert found.runtime == "onnx"
-    assert 0 < found.measured["p50_seconds"] <= found.measured["p95_seconds"] < 0.1
+    assert 0 < found.measured["p50_seconds"] <= found.measured["p95_seconds"] < 1
     assert (found.measured["calls"] >= 20, found.measured["rows"]) == (True, 8)
     assert [step["name"] for step in found.report["outline"]] == ["standardscaler", "perceptron"]
     assert found.report["outline"][1]["parameters"]["max_iter"] == 1000
@@ -64,7 +64,7 @@ def test_an_uploaded_graph_is_timed_too(examined: Examine) -> None:
     graph.ir_version = 9
     onnx.checker.check_model(graph)
     found = examined("double.onnx", graph.SerializeToString())
-    assert 0 < found.measured["p95_seconds"] < 0.1
+    assert 0 < found.measured["p95_seconds"] < 1
     assert "outline" not in found.report
 
 
