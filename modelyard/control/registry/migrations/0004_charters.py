@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("modelyard_registry", "0002_payloads"),
+        ("modelyard_registry", "0003_measured"),
         ("modelyard_tenancy", "0001_initial"),
     ]
 
