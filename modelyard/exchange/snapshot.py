@@ -49,6 +49,7 @@ class TenantDocument(msgspec.Struct, frozen=True, omit_defaults=True):
         keys: those not revoked.
         models: name to the digest of the model's document.
         runs_code: versions whose files carry code may be served, in a sandboxed child.
+        origins: whose pages may call from a browser, as browsers send them.
     """
 
     tenant: str
@@ -58,6 +59,7 @@ class TenantDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     keys: tuple[KeyEntry, ...] = ()
     models: dict[str, str] = {}
     runs_code: bool = True
+    origins: tuple[str, ...] = ()
 
 
 class ServedVersion(msgspec.Struct, frozen=True, omit_defaults=True):

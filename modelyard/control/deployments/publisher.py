@@ -21,7 +21,7 @@ from modelyard.control.deployments import served_bytes
 from modelyard.control.deployments.documents import build
 from modelyard.control.deployments.models import Published
 from modelyard.control.registry.models import Model
-from modelyard.control.tenancy.models import ApiKey, Tenant
+from modelyard.control.tenancy.models import AllowedOrigin, ApiKey, Tenant
 from modelyard.core.errors import ArtifactCorrupt, Conflict
 from modelyard.exchange.medium import FolderMedium, Medium
 from modelyard.exchange.publication import (
@@ -156,4 +156,5 @@ def _document(tenant: Tenant) -> TenantDocument:
         ),
         models=dict(Published.objects.of(tenant).order_by("model__name").values_list("model__name", "digest")),
         runs_code=tenant.runs_code,
+        origins=tuple(AllowedOrigin.objects.of(tenant).order_by("origin").values_list("origin", flat=True)),
     )

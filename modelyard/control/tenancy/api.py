@@ -1,4 +1,4 @@
-"""`/api/v1/tenants/`, `members/`, `keys/` and `audit/`."""
+"""`/api/v1/tenants/`, `members/`, `keys/`, `origins/` and `audit/`."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from modelyard.control.rest import Given, actor_of, checked
 from modelyard.control.tenancy import services
-from modelyard.control.tenancy.models import ApiKey, AuditEntry, Member, Role, Scope, Tenant
+from modelyard.control.tenancy.models import AllowedOrigin, ApiKey, AuditEntry, Member, Role, Scope, Tenant
 from modelyard.core.errors import InvalidInput
 
 
@@ -165,6 +165,42 @@ class Keys(ReadOnlyModelViewSet):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+class OriginSerializer(ModelSerializer):
+    class Meta:
+        model = AllowedOrigin
+        fields = ("id", "origin", "created_by", "created_at")
+        read_only_fields = fields
+
+
+class NewOrigin(Given):
+    origin = serializers.CharField(help_text="`https://app.example`; http for this machine itself alone")
+
+
+class Origins(ReadOnlyModelViewSet):
+    """Origins whose pages may call from a browser, with a key of the tenant; at first there are none."""
+
+    scopes = {"GET": Scope.READ, "POST": Scope.ADMIN, "DELETE": Scope.ADMIN}
+    http_method_names = ("get", "head", "post", "delete")
+    serializer_class = OriginSerializer
+    ordering_fields = ("origin", "created_at")
+    filterset_fields = ("origin",)
+    lookup_value_converter = "int"
+    queryset = AllowedOrigin.objects.none()
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return AllowedOrigin.objects.of(actor_of(self.request).tenant)
+
+    @extend_schema(request=NewOrigin, responses={201: OriginSerializer})
+    def create(self, request: Request) -> Response:
+        allowed = services.allow_origin(actor=actor_of(request), **checked(NewOrigin, request))
+        return Response(OriginSerializer(allowed).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: int) -> Response:
+        services.remove_origin(actor=actor_of(request), allowed=self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
 class AuditSerializer(ModelSerializer):
     details = serializers.JSONField(read_only=True)
 
@@ -203,6 +239,7 @@ router = SimpleRouter(use_regex_path=False)
 router.register("tenants", Tenants, basename="tenant")
 router.register("members", Members, basename="member")
 router.register("keys", Keys, basename="key")
+router.register("origins", Origins, basename="origin")
 router.register("audit", Audit, basename="audit")
 urlpatterns = router.urls
 app_name = "tenancy"

@@ -7,6 +7,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from modelyard.core.origins import MAX_LENGTH
+
 
 class Scope(models.TextChoices):
     """What a key or a role may do. `write` brings `read`, and `admin` brings all: see `services.expand`."""
@@ -124,6 +126,25 @@ class ApiKey(TenantOwned):
     @property
     def is_live(self) -> bool:
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
+
+
+class AllowedOrigin(TenantOwned):
+    """Pages of this origin may call the API and the endpoints from a browser, with a key of the tenant.
+
+    `origin` is as browsers send it (`core.origins.read_origin`), so that it is compared byte by byte. A browser asks
+    first without a key, so the index serves the question whether any tenant allows an origin.
+    """
+
+    origin = models.CharField(max_length=MAX_LENGTH, db_index=True)
+    created_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["origin"]
+        constraints = [models.UniqueConstraint(fields=["tenant", "origin"], name="one_row_per_allowed_origin")]
+
+    def __str__(self) -> str:
+        return self.origin
 
 
 class AuditEntry(TenantOwned):

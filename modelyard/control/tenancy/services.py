@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,8 +13,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from modelyard.control.tenancy import audit, secrets
-from modelyard.control.tenancy.models import ApiKey, AuditEntry, Member, Role, Scope, Tenant
+from modelyard.control.tenancy.models import AllowedOrigin, ApiKey, AuditEntry, Member, Role, Scope, Tenant
 from modelyard.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
+from modelyard.core.origins import MAX_LENGTH, MAX_ORIGINS, read_origin
 from modelyard.core.reference import NAME, check_name
 
 ALL_SCOPES = frozenset(str(scope) for scope in Scope)
@@ -206,6 +208,58 @@ def revoke_key(*, actor: Actor, key: ApiKey) -> ApiKey:
             record(actor=actor, verb="key.revoke", subject=f"key:{key.name}", details={"prefix": key.prefix})
         key.refresh_from_db()
     return key
+
+
+def allow_origin(*, actor: Actor, origin: str) -> AllowedOrigin:
+    """Let pages of an origin call with keys of the actor's tenant, on both planes within a second.
+
+    Raises:
+        InvalidInput: when it is no origin, or one that nobody should allow.
+        Conflict: when it is allowed already, or there are `MAX_ORIGINS`.
+    """
+    require(actor, Scope.ADMIN)
+    read = read_origin(origin)
+    with transaction.atomic():
+        Tenant.objects.select_for_update(no_key=True).get(pk=actor.tenant.pk)
+        there = set(AllowedOrigin.objects.of(actor.tenant).values_list("origin", flat=True))
+        if read in there:
+            raise Conflict(f"{read} is allowed already")
+        if len(there) >= MAX_ORIGINS:
+            raise Conflict(f"there are {MAX_ORIGINS} origins, and no more are kept: remove one that is not used first")
+        allowed = AllowedOrigin.objects.create(tenant=actor.tenant, origin=read, created_by=actor.name)
+        bump(actor.tenant)
+        record(actor=actor, verb="origin.allow", subject=f"origin:{read}")
+    return allowed
+
+
+def remove_origin(*, actor: Actor, allowed: AllowedOrigin) -> None:
+    """Let pages of an origin call no longer, on both planes within a second.
+
+    Raises:
+        NotFound: when it is not among the tenant's (any more).
+    """
+    require(actor, Scope.ADMIN)
+    with transaction.atomic():
+        deleted, _ = AllowedOrigin.objects.of(actor.tenant).filter(pk=allowed.pk).delete()
+        if not deleted:
+            raise NotFound("there is no such origin")
+        bump(actor.tenant)
+        record(actor=actor, verb="origin.remove", subject=f"origin:{allowed.origin}")
+
+
+def admits(origin: str, secret: str | None) -> bool:
+    """Tell whether a page of the origin may read the answer to who brings this key.
+
+    Where no key tells the tenant (there is none, or it opens nothing) any tenant's word will do: such an answer is the
+    same for everybody, and the page has to be able to read what was wrong.
+    """
+    if not 0 < len(origin) <= MAX_LENGTH or not origin.isascii() or not origin.isprintable():
+        return False
+    allowed = AllowedOrigin.objects.filter(origin=origin)
+    if secret:
+        with suppress(Unauthenticated):
+            allowed = allowed.filter(tenant=authenticate(secret).tenant)
+    return allowed.exists()
 
 
 def authenticate(secret: str) -> Actor:
