@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
+from functools import partial
 
 from modelyard.artifacts.store import ArtifactStore
 from modelyard.core.errors import ModelyardError, NotFound, TooLarge, Unavailable
@@ -21,6 +22,7 @@ from modelyard.core.schema import openapi
 from modelyard.core.settings import Settings
 from modelyard.exchange.medium import FolderMedium, Medium
 from modelyard.exchange.spool import Spool
+from modelyard.serving import origins
 from modelyard.serving.access import authorise
 from modelyard.serving.addresses import Address, Verb, find_address
 from modelyard.serving.artifacts import LocalArtifacts
@@ -28,12 +30,13 @@ from modelyard.serving.call import BodyProtocol, Call, Part
 from modelyard.serving.delivery import Delivery, internal, send, take
 from modelyard.serving.engine import Engine, stopping
 from modelyard.serving.loader import Loader
-from modelyard.serving.message import JSON, Done, Request, Response
+from modelyard.serving.message import JSON, Done, Headers, Request, Response
 from modelyard.serving.pickup import Pickup
 from modelyard.serving.protocols import oip, repository
 from modelyard.serving.protocols.checking import COMPARED, nearest
 from modelyard.serving.protocols.rows import RowsProtocol, to_json
 from modelyard.serving.recorder import Recorder
+from modelyard.serving.refusal import refusal
 from modelyard.serving.router import choose, representative
 from modelyard.serving.served import ModelSlot, ServedModel, VersionView
 from modelyard.serving.work import Work
@@ -101,11 +104,17 @@ class Core:
     def begin(self, request: Request, done: Done) -> None:
         """Answer a request: `done` is called once, maybe before this returns, from any thread. Never raises."""
         protocol: BodyProtocol = _OIP if request.path.startswith("/v2") else _ROWS
-        call = Call(request, done, self._request_id(request), protocol)
+        request_id, origin = self._read_headers(request)
+        step: Callable[[Call], None] = self._route
+        if origin is not None:
+            done = origins.marked(self.pickup.snapshot, request, origin, done)
+            if origins.is_preflight(request):
+                step = partial(self._preflight, origin)
+        call = Call(request, done, request_id, protocol)
         if len(request.body) < LARGE_BODY_BYTES:
-            self._guarded(call, self._route)
+            self._guarded(call, step)
         else:
-            self._in_decoding(call, self._route)
+            self._in_decoding(call, step)
 
     def _in_decoding(self, call: Call, step: Callable[[Call], None]) -> None:
         """Go on in a thread: the step would keep a server's loop for too long."""
@@ -128,11 +137,26 @@ class Core:
         """Return an id that no other request of any process has."""
         return f"{self._prefix}{next(self._requests):010x}"
 
-    def _request_id(self, request: Request) -> str:
-        given = request.header(b"x-request-id")
+    def refused(self, error: ModelyardError, headers: Headers, extra: Headers = ()) -> Response:
+        """Return a door's own refusal, of a request that is not read to its end."""
+        request = Request("", "", "", headers, b"")
+        request_id, origin = self._read_headers(request)
+        if origin is not None:
+            authorization = request.header(b"authorization")
+            extra = (*extra, *origins.headers_for(self.pickup.snapshot, origin, authorization))
+        return refusal(error, to_json(error.body(request_id)), request_id, extra)
+
+    def _read_headers(self, request: Request) -> tuple[str, bytes | None]:
+        """Return the request's id and its origin, in one pass: the origin of nearly all is None."""
+        given = origin = None
+        for name, value in request.headers:
+            if name == b"x-request-id":
+                given = value if given is None else given
+            elif name == b"origin":
+                origin = value if origin is None else b""  # of two neither is believed
         if given is not None and _REQUEST_ID.match(given):
-            return given.decode("ascii")
-        return self.new_request_id()
+            return given.decode("ascii"), origin
+        return self.new_request_id(), origin
 
     def _guarded(self, call: Call, step: Callable[[Call], None]) -> None:
         try:
@@ -162,6 +186,9 @@ class Core:
             self._in_decoding(call, self._index)
             return
         self._with_model(call, address, self._steps[address.verb])
+
+    def _preflight(self, origin: bytes, call: Call) -> None:
+        send(call, origins.answer_preflight(self.pickup.snapshot, call.request, origin, call.request_id))
 
     def _with_model(self, call: Call, address: Address, step: Step) -> None:
         """Go on with `step` once the model's document is there; mostly at once."""

@@ -133,7 +133,7 @@ class ModelSlot:
 class TenantView:
     """A tenant's document; slots of models live on from one document to the next."""
 
-    __slots__ = ("digest", "document", "id", "mac_key", "number", "slots")
+    __slots__ = ("digest", "document", "id", "mac_key", "number", "origins", "slots")
 
     def __init__(self, digest: str, document: TenantDocument, before: "TenantView | None") -> None:
         self.digest = digest
@@ -141,6 +141,7 @@ class TenantView:
         self.id = document.tenant
         self.number = int(document.tenant)
         self.mac_key = bytes.fromhex(document.mac_key)
+        self.origins = frozenset(origin.encode() for origin in document.origins)
         old = before.slots if before is not None else {}
         self.slots: dict[str, ModelSlot] = {}
         for name, wanted in document.models.items():
@@ -150,12 +151,18 @@ class TenantView:
 
 
 class Snapshot:
-    """All tenants at one moment; swapped as a whole. `keys`: sha256 of a key to whose it is."""
+    """All tenants at one moment; swapped as a whole.
 
-    __slots__ = ("keys", "tenants")
+    Attributes:
+        keys: sha256 of a key to whose it is.
+        origins: that any tenant allows, for the browser that asks without a key.
+    """
+
+    __slots__ = ("keys", "origins", "tenants")
 
     def __init__(self, tenants: Mapping[str, TenantView]) -> None:
         self.tenants = tenants
         self.keys: dict[str, tuple[TenantView, KeyEntry]] = {
             entry.sha256: (tenant, entry) for tenant in tenants.values() for entry in tenant.document.keys
         }
+        self.origins = frozenset(origin for tenant in tenants.values() for origin in tenant.origins)

@@ -9,8 +9,6 @@ from typing import Any
 from modelyard.core.errors import TooLarge
 from modelyard.serving.core import Core
 from modelyard.serving.message import Request, Response
-from modelyard.serving.protocols.rows import to_json
-from modelyard.serving.refusal import refusal
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -73,7 +71,8 @@ class AsgiDoor:
         if body is None:
             return
         if isinstance(body, TooLarge):
-            response = self._too_large(body)
+            # The rest of the body is not read, so that the connection cannot go on.
+            response = self._core.refused(body, headers, [(b"connection", b"close")])
         else:
             query = scope["query_string"].decode("ascii", "replace")
             response = await self._answer(Request(scope["method"], scope["path"], query, headers, body))
@@ -113,12 +112,6 @@ class AsgiDoor:
         future: asyncio.Future[Response] = loop.create_future()
         self._core.begin(request, partial(mailbox.put, future))
         return await future
-
-    def _too_large(self, error: TooLarge) -> Response:
-        """The rest of the body is not read, so that the connection cannot go on."""
-        request_id = self._core.new_request_id()
-        body = to_json(error.body(request_id))
-        return refusal(error, body, request_id, [(b"connection", b"close")])
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()

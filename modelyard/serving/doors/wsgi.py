@@ -8,8 +8,6 @@ from typing import Any
 from modelyard.core.errors import InvalidInput, ModelyardError, TooLarge
 from modelyard.serving.core import Core
 from modelyard.serving.message import Request, Response
-from modelyard.serving.protocols.rows import to_json
-from modelyard.serving.refusal import refusal
 
 Environment = MutableMapping[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -29,8 +27,7 @@ class WsgiDoor:
         try:
             response = self._answer(_request(environment, self._max_body_bytes))
         except ModelyardError as error:
-            request_id = self._core.new_request_id()
-            response = refusal(error, to_json(error.body(request_id)), request_id)
+            response = self._core.refused(error, _headers(environment))
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
         headers.append(("content-length", str(len(response.body))))
         start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
@@ -51,6 +48,17 @@ class WsgiDoor:
 
 def _request(environment: Environment, most: int) -> Request:
     """Read the request; the strings that WSGI hands over are bytes read as Latin-1."""
+    path = (environment.get("SCRIPT_NAME", "") + environment.get("PATH_INFO", "")).encode("latin-1")
+    return Request(
+        environment["REQUEST_METHOD"],
+        path.decode("utf-8", "replace"),
+        environment.get("QUERY_STRING", ""),
+        _headers(environment),
+        _body(environment, most),
+    )
+
+
+def _headers(environment: Environment) -> list[tuple[bytes, bytes]]:
     headers = [
         (name[5:].replace("_", "-").lower().encode("latin-1"), str(value).encode("latin-1"))
         for name, value in environment.items()
@@ -58,14 +66,7 @@ def _request(environment: Environment, most: int) -> Request:
     ]
     if environment.get("CONTENT_TYPE"):
         headers.append((b"content-type", str(environment["CONTENT_TYPE"]).encode("latin-1")))
-    path = (environment.get("SCRIPT_NAME", "") + environment.get("PATH_INFO", "")).encode("latin-1")
-    return Request(
-        environment["REQUEST_METHOD"],
-        path.decode("utf-8", "replace"),
-        environment.get("QUERY_STRING", ""),
-        headers,
-        _body(environment, most),
-    )
+    return headers
 
 
 def _body(environment: Environment, most: int) -> bytes:
