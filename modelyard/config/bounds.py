@@ -18,6 +18,7 @@ from django.urls import Resolver404, resolve
 
 from modelyard.config.callers import refusal_of
 from modelyard.config.middleware import request_id
+from modelyard.config.origins import headers_of_refusal
 from modelyard.control.rest.errors import headers as headers_of
 from modelyard.core.errors import ModelyardError, TooLarge, Unauthenticated
 from modelyard.core.settings import MIB
@@ -92,7 +93,7 @@ class AsgiBound:
             error = await asyncio.to_thread(refusal_of, *who)
         name = request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
         if error is not None:
-            await _refuse(receive, send, error, name)
+            await _refuse(receive, send, error, name, await _crossing(scope))
             return
         await self._counted(scope, receive, send, bound, name)
 
@@ -113,21 +114,32 @@ class AsgiBound:
 
         await self.application(scope, counted, noting)
         if received > bound and not started:
-            await _refuse(receive, send, too_large(bound), name)
+            await _refuse(receive, send, too_large(bound), name, await _crossing(scope))
 
 
 KEPT = frozenset({b"content-length", b"transfer-encoding", b"authorization", b"cookie", b"x-request-id"})
+CROSSING = {b"origin": "HTTP_ORIGIN", b"authorization": "HTTP_AUTHORIZATION", b"cookie": "HTTP_COOKIE"}
 
 
 def _told(length: str) -> int:
     return int(length) if length.isascii() and length.isdigit() and len(length) < 19 else 0
 
 
-async def _refuse(receive: Receive, send: Send, error: ModelyardError, name: str) -> None:
+async def _crossing(scope: Scope) -> list[tuple[str, str]]:
+    """Return what lets a page from elsewhere read the refusal."""
+    environ = {CROSSING[name]: value.decode("latin-1") for name, value in scope["headers"] if name in CROSSING}
+    if CROSSING[b"origin"] not in environ:
+        return []
+    return await asyncio.to_thread(headers_of_refusal, environ, scope["path"])
+
+
+async def _refuse(
+    receive: Receive, send: Send, error: ModelyardError, name: str, crossing: Iterable[tuple[str, str]]
+) -> None:
     """Answer, and then read on for a moment: a connection that is closed on unread bytes is reset, and a client that
     still sends would never see the answer."""
     body, headers = refusal(error, name)
-    raw = [(key.lower().encode(), value.encode()) for key, value in headers]
+    raw = [(key.lower().encode(), value.encode()) for key, value in (*headers, *crossing)]
     await send({"type": "http.response.start", "status": http_status(error), "headers": raw})
     await send({"type": "http.response.body", "body": body, "more_body": True})
     with suppress(TimeoutError):
@@ -199,5 +211,6 @@ class WsgiBound:
     ) -> Iterable[bytes]:
         body, headers = refusal(error, request_id(environ.get("HTTP_X_REQUEST_ID")))
         status = http_status(error)
+        headers += headers_of_refusal(environ, environ.get("PATH_INFO", ""))
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return [body]

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "modelyard.config.middleware.RequestId",
     "modelyard.config.middleware.SecureHeaders",
+    "modelyard.config.origins.Origins",
     "django.middleware.security.SecurityMiddleware",
     "modelyard.config.middleware.Static",
     "django.contrib.sessions.middleware.SessionMiddleware",
