@@ -17,6 +17,7 @@ from modelyard.cli import (
     login,
     members,
     models,
+    origins,
     predictions,
     processes,
     tenants,
@@ -67,6 +68,7 @@ for _noun, _app in (
     ("consumers", consumers.app),
 ):
     app.add_typer(_app, name=_noun)
+tenants.app.add_typer(origins.app, name="origins")
 
 
 def _version(wanted: bool) -> None:

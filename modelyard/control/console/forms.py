@@ -229,6 +229,26 @@ class KeyForm(Styled, forms.Form):
         return timezone.now() + timedelta(days=int(days)) if days else None
 
 
+class OriginForm(Styled, forms.Form):
+    """An origin whose pages may call."""
+
+    origin = forms.CharField(
+        label="Origin",
+        help_text="As the page's address begins: https://app.example, with a port where it has one. "
+        "http only for this machine itself, as http://localhost:5173.",
+        widget=forms.TextInput(
+            attrs={
+                "placeholder": "https://app.example",
+                "autocomplete": "off",
+                "spellcheck": "false",
+                "autocapitalize": "none",
+                "inputmode": "url",
+                "class": "mono",
+            }
+        ),
+    )
+
+
 class MemberForm(Styled, forms.Form):
     """Somebody who has an account, and a role."""
 

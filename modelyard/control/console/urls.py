@@ -10,6 +10,7 @@ from modelyard.control.console.views import (
     keys,
     members,
     models,
+    origins,
     plans,
     pushes,
     selections,
@@ -61,6 +62,8 @@ TENANT: list[URLPattern | URLResolver] = [
     path("members/", members.members, name="members"),
     path("members/<int:pk>/role/", members.change, name="member-role"),
     path("members/<int:pk>/remove/", members.remove, name="member-remove"),
+    path("front-ends/", origins.origins, name="origins"),
+    path("front-ends/<int:pk>/remove/", origins.remove, name="origin-remove"),
     path("audit/", audit.entries, name="audit"),
 ]
 

@@ -41,6 +41,7 @@ PAGES = [
     "/t/yard/models/seen/select/?metric=accuracy&constraints=accuracy>2",
     "/t/yard/keys/",
     "/t/yard/members/",
+    "/t/yard/front-ends/",
     "/t/yard/audit/",
     "/account/",
     "/nothing/",

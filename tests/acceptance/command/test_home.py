@@ -214,3 +214,38 @@ def test_doctor_of_no_home_makes_none(tmp_path: Path) -> None:
     assert found["home"]["mend"] == "modelyard init"
     assert found["database"]["mend"] == "modelyard init"
     assert not (tmp_path / "none").exists()
+
+
+def test_front_ends_are_allowed_listed_and_removed(home: Path) -> None:
+    assert (
+        "none: `modelyard tenants origins add` allows one" in command("tenants", "origins", "list", "--home", home).out
+    )
+    made = command("tenants", "origins", "add", "HTTPS://App.example/", "--home", home, "--json").json
+    assert made["result"] == {"origin": "https://app.example", "tenant": "demo"}
+    assert made["undo"] == f"modelyard tenants origins remove https://app.example --tenant demo --home {home}"
+    listed = command("tenants", "origins", "list", "--home", home, "--json").json
+    assert [(row["origin"], row["created_by"]) for row in listed] == [("https://app.example", "system:command")]
+    twice = command("tenants", "origins", "add", "https://app.example", "--home", home)
+    assert (twice.code, "is allowed already" in twice.err) == (1, True)
+    removed = command("tenants", "origins", "remove", "https://APP.example", "--home", home)
+    assert "modelyard tenants origins add https://app.example --tenant demo" in removed.out
+    again = command("tenants", "origins", "remove", "https://app.example", "--home", home)
+    assert (again.code, "does not allow https://app.example" in again.err) == (1, True)
+    assert command("tenants", "origins", "list", "--home", home, "--json").json == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["*"], "pages of strangers"),
+        (["null"], "sandboxed frames"),
+        (["http://app.example"], "plain http"),
+        (["https://app.example/x"], "expected https://app.example"),
+        (["https://app.example", "--tenant", "nobody"], "there is no tenant 'nobody'"),
+    ],
+)
+def test_what_is_no_origin_is_refused(home: Path, arguments: list[str], expected: str) -> None:
+    said = command("tenants", "origins", "add", *arguments, "--home", home)
+    assert said.code == 1
+    assert expected in said.err
+    assert said.out == ""

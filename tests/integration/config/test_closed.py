@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from modelyard.control.rest.permissions import Anonymous, needed_scope
+from modelyard.control.tenancy import services
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
 
@@ -21,6 +22,10 @@ OPEN = {
     "sign-in/": "sign-in",
 }
 """All that anybody may see. An address that is added here is a decision."""
+
+PREFLIGHT = "api/v1/"
+"""Beneath it a browser may ask, with OPTIONS and without a key, whether any tenant allows its page's origin. It learns
+that, and nothing of the address."""
 
 EXAMPLES = {
     "int": "1",
@@ -95,6 +100,34 @@ def test_the_open_list_is_what_answers() -> None:
     client = Client()
     for route in ("health/live", "health/ready", "api/schema/", "api/docs/"):
         assert client.get("/" + route).status_code == 200
+
+
+@pytest.mark.django_db
+def test_who_asks_for_an_allowed_page_learns_the_same_everywhere_and_nothing_elsewhere(admin: Any) -> None:
+    services.allow_origin(actor=admin, origin="https://app.example")
+    client = Client()
+    asks = {"HTTP_ORIGIN": "https://app.example", "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "GET"}
+    beneath: list[dict[str, str]] = []
+    for route, _ in [*routes(get_resolver()), (f"{PREFLIGHT}nothing/there/", None)]:
+        answer = client.options(address(route), **asks)
+        told = {name: value for name, value in answer.headers.items() if name != "X-Request-ID"}
+        if route.startswith(PREFLIGHT):
+            assert (answer.status_code, answer.content) == (200, b""), route
+            beneath.append(told)
+        else:
+            assert not any(name.startswith("Access-Control") for name in told), route
+        refused = client.options(address(route), **{**asks, "HTTP_ORIGIN": "https://b.example"})
+        assert route in OPEN or refused.status_code in (302, 401, 403, 405), route
+    assert len(beneath) > 20
+    assert all(told == beneath[0] for told in beneath)
+
+
+@pytest.mark.django_db
+def test_an_allowed_page_without_a_key_is_shut_out_like_everybody(admin: Any) -> None:
+    services.allow_origin(actor=admin, origin="https://app.example")
+    client = Client(HTTP_ORIGIN="https://app.example")
+    found = {route: shut(client, route) for route, _ in routes(get_resolver()) if route not in OPEN}
+    assert {route: told for route, told in found.items() if [one for one in told if not one.endswith(" 405")]} == {}
 
 
 class Forgotten(APIView):

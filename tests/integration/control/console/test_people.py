@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 from modelyard.control.console import throttle
 from modelyard.control.registry.models import Version
 from modelyard.control.tenancy import services as tenancy
-from modelyard.control.tenancy.models import ApiKey, AuditEntry, Member
+from modelyard.control.tenancy.models import AllowedOrigin, ApiKey, AuditEntry, Member
 from modelyard.control.tenancy.services import Actor
 from tests.integration.control.console.conftest import PASSWORD
 from tests.integration.control.console.reading import text_of
@@ -157,3 +157,53 @@ def test_broken_addresses_of_a_stranger_and_of_nobody_are_our_pages(boss: Client
     assert answer.status_code == 404
     assert "There is nothing here" in text_of(answer)
     assert "/static/console/base.css" in text_of(answer)
+
+
+def test_front_ends_are_allowed_undone_and_removed(boss: Client) -> None:
+    assert "No front end yet" in text_of(boss.get("/t/yard/front-ends/"))
+    made = boss.post("/t/yard/front-ends/", {"origin": "HTTPS://App.Example:443/"}, follow=True)
+    assert "Pages of https://app.example may call" in text_of(made)
+    allowed = AllowedOrigin.objects.get()
+    remove = f"/t/yard/front-ends/{allowed.pk}/remove/"
+    assert f'action="{remove}"' in text_of(made)
+    assert "Allow https://app.example no longer?" in text_of(boss.get(remove))
+    assert "can read no answer any more" in text_of(boss.post(remove, follow=True))
+    assert boss.post(remove).status_code == 404
+    assert not AllowedOrigin.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("", "required"),
+        ("*", "pages of strangers"),
+        ("null", "sandboxed frames"),
+        ("http://app.example", "plain http"),
+        ("https://app.example/shop", "expected https://app.example"),
+        ("https://taken.example", "allowed already"),
+        ("<script>alert(1)</script>", "&lt;script&gt;"),
+    ],
+)
+def test_an_origin_that_does_not_fit_says_why_and_stays_in_the_form(
+    given: str, said: str, boss: Client, admin: Actor
+) -> None:
+    tenancy.allow_origin(actor=admin, origin="https://taken.example")
+    answer = boss.post("/t/yard/front-ends/", {"origin": given})
+    assert answer.status_code == 422
+    error = re.search(r'id="id_origin_error"[^>]*>([^<]*)<', text_of(answer))
+    assert error is not None
+    assert said in error.group(1)
+    assert f'value="{given}"' in text_of(answer) or not given or "<" in given
+    assert AllowedOrigin.objects.count() == 1
+
+
+def test_front_ends_are_for_administrators_of_the_tenant(
+    boss: Client, editor: Client, outsider: Client, admin: Actor
+) -> None:
+    allowed = tenancy.allow_origin(actor=admin, origin="https://app.example")
+    for path in ("/t/yard/front-ends/", f"/t/yard/front-ends/{allowed.pk}/remove/"):
+        assert editor.get(path).status_code == editor.post(path, {"origin": "https://b.example"}).status_code == 403
+        assert outsider.get(path).status_code == outsider.post(path, {"origin": "https://b.example"}).status_code == 404
+    assert outsider.post(f"/t/stranger/front-ends/{allowed.pk}/remove/").status_code == 404
+    assert boss.post(f"/t/yard/front-ends/{2**63}/remove/").status_code == 404
+    assert AllowedOrigin.objects.get() == allowed

@@ -13,7 +13,7 @@ from modelyard.control.deployments.models import Published
 from modelyard.control.registry.models import Model, Version
 from modelyard.control.registry.services import create_model, delete_model, move_alias
 from modelyard.control.tenancy.models import Tenant
-from modelyard.control.tenancy.services import Actor, create_key, revoke_key
+from modelyard.control.tenancy.services import Actor, allow_origin, create_key, remove_origin, revoke_key
 from modelyard.exchange.medium import FolderMedium
 from modelyard.exchange.publication import INDEX, read_index, read_model, read_tenant
 from modelyard.exchange.snapshot import Limits, ModelDocument, TenantDocument
@@ -236,3 +236,15 @@ def test_several_publishers_at_once_end_with_the_truth(
     known: Any = Published.objects.get()
     model.refresh_from_db()
     assert known.revision == model.revision
+
+
+def test_allowed_origins_come_and_go(tenant: Tenant, admin: Actor, medium: FolderMedium) -> None:
+    publisher.publish_pending()
+    assert read(medium, tenant).origins == ()
+    allowed = allow_origin(actor=admin, origin="https://b.example")
+    allow_origin(actor=admin, origin="https://a.example")
+    assert publisher.publish_pending() == 1
+    assert read(medium, tenant).origins == ("https://a.example", "https://b.example")
+    remove_origin(actor=admin, allowed=allowed)
+    assert publisher.publish_pending() == 1
+    assert read(medium, tenant).origins == ("https://a.example",)
