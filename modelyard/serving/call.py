@@ -79,6 +79,7 @@ class Call:
     """What is known of a request so far.
 
     Attributes:
+        authorization: the header, which says who asks.
         at: when it came, in seconds since 1970; `started` is the same on `time.monotonic`.
         model: name of the tenant's model, once it is known to exist.
         view: the version by whose signature it was read.
@@ -89,6 +90,7 @@ class Call:
 
     __slots__ = (
         "at",
+        "authorization",
         "decoded",
         "done",
         "left",
@@ -104,8 +106,16 @@ class Call:
         "view",
     )
 
-    def __init__(self, request: Request, done: Done, request_id: str, protocol: BodyProtocol) -> None:
+    def __init__(
+        self,
+        request: Request,
+        done: Done,
+        request_id: str,
+        protocol: BodyProtocol,
+        authorization: bytes | None = None,
+    ) -> None:
         self.request = request
+        self.authorization = authorization
         self.done = done
         self.request_id = request_id
         self.protocol = protocol

@@ -104,13 +104,13 @@ class Core:
     def begin(self, request: Request, done: Done) -> None:
         """Answer a request: `done` is called once, maybe before this returns, from any thread. Never raises."""
         protocol: BodyProtocol = _OIP if request.path.startswith("/v2") else _ROWS
-        request_id, origin = self._read_headers(request)
+        request_id, authorization, origin = self._read_headers(request)
         step: Callable[[Call], None] = self._route
         if origin is not None:
-            done = origins.marked(self.pickup.snapshot, request, origin, done)
+            done = origins.marked(self.pickup.snapshot, request, origin, authorization, done)
             if origins.is_preflight(request):
                 step = partial(self._preflight, origin)
-        call = Call(request, done, request_id, protocol)
+        call = Call(request, done, request_id, protocol, authorization)
         if len(request.body) < LARGE_BODY_BYTES:
             self._guarded(call, step)
         else:
@@ -139,24 +139,24 @@ class Core:
 
     def refused(self, error: ModelyardError, headers: Headers, extra: Headers = ()) -> Response:
         """Return a door's own refusal, of a request that is not read to its end."""
-        request = Request("", "", "", headers, b"")
-        request_id, origin = self._read_headers(request)
+        request_id, authorization, origin = self._read_headers(Request("", "", "", headers, b""))
         if origin is not None:
-            authorization = request.header(b"authorization")
             extra = (*extra, *origins.headers_for(self.pickup.snapshot, origin, authorization))
         return refusal(error, to_json(error.body(request_id)), request_id, extra)
 
-    def _read_headers(self, request: Request) -> tuple[str, bytes | None]:
-        """Return the request's id and its origin, in one pass: the origin of nearly all is None."""
-        given = origin = None
+    def _read_headers(self, request: Request) -> tuple[str, bytes | None, bytes | None]:
+        """Return the request's id, who asks, and its origin, in one pass; nearly all have no origin."""
+        given = authorization = origin = None
         for name, value in request.headers:
-            if name == b"x-request-id":
+            if name == b"authorization":
+                authorization = value if authorization is None else authorization
+            elif name == b"x-request-id":
                 given = value if given is None else given
             elif name == b"origin":
                 origin = value if origin is None else b""  # of two neither is believed
         if given is not None and _REQUEST_ID.match(given):
-            return given.decode("ascii"), origin
-        return self.new_request_id(), origin
+            return given.decode("ascii"), authorization, origin
+        return self.new_request_id(), authorization, origin
 
     def _guarded(self, call: Call, step: Callable[[Call], None]) -> None:
         try:
@@ -176,7 +176,7 @@ class Core:
             ready = self.pickup.settled.is_set() and not self._stopping
             answer(call, {"ready": ready}, 200 if ready else 503)
             return
-        call.tenant = authorise(self.pickup.snapshot, request.header(b"authorization"), SCOPE)
+        call.tenant = authorise(self.pickup.snapshot, call.authorization, SCOPE)
         if address.error is not None:
             raise copy(address.error)
         if address.verb is Verb.SERVER:

@@ -30,11 +30,11 @@ def headers_for(snapshot: Snapshot, origin: bytes, authorization: bytes | None) 
     return (origins.VARY,)
 
 
-def marked(snapshot: Snapshot, request: Request, origin: bytes, done: Done) -> Done:
+def marked(snapshot: Snapshot, request: Request, origin: bytes, authorization: bytes | None, done: Done) -> Done:
     """Return a `done` that lets the page read the answer, where it may."""
     headers: Sequence[tuple[bytes, bytes]] = (origins.VARY,)
     if not is_preflight(request):
-        headers = headers_for(snapshot, origin, request.header(b"authorization"))
+        headers = headers_for(snapshot, origin, authorization)
 
     def mark(response: Response) -> None:
         done(Response(response.status, (*response.headers, *headers), response.body))
