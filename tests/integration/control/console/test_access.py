@@ -27,7 +27,9 @@ WRITE = {
     "version-activate", "version-delete", "charter-edit", "consumer-declare", "consumer-remove",
     "alias-back", "select-apply",
 }  # fmt: skip
-ADMIN = {"keys", "key-revoke", "members", "member-role", "member-remove", "audit"}
+ADMIN = {
+    "keys", "key-revoke", "members", "member-role", "member-remove", "audit", "origins", "origin-remove",
+}  # fmt: skip
 POST_ONLY = {
     "model-edit", "push", "rollback", "alias-move", "alias-delete", "version-activate", "version-try", "member-role",
     "consumer-declare", "consumer-remove",
@@ -51,11 +53,12 @@ def places(tenant: Tenant, admin: Actor, version: Version, person: Any) -> dict[
     key, _ = tenancy.create_key(actor=admin, name="ci", scopes=["read"])
     registry.move_alias(actor=admin, model=version.model, name="candidate", version=version)
     consumer = registry.declare_consumer(actor=admin, model=version.model, name="checkout")
+    origin = tenancy.allow_origin(actor=admin, origin="https://shop.example.com")
     member = Member.objects.of(tenant).get(user=person)
     return {
         "tenant": tenant.name, "name": "iris", "number": version.number, "position": 0, "alias": "candidate",
         "consumer": consumer.pk,
-        "key-revoke": key.pk, "member-role": member.pk, "member-remove": member.pk,
+        "key-revoke": key.pk, "origin-remove": origin.pk, "member-role": member.pk, "member-remove": member.pk,
     }  # fmt: skip
 
 
