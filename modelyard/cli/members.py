@@ -27,18 +27,18 @@ def add(
 ) -> None:
     """Let a person act for a tenant; an account is made, with a random password, where there is none."""
     actor = tenant_actor(home, tenant)
-    from django.contrib.auth.models import User
+    from django.contrib.auth import get_user_model
     from django.core.exceptions import ValidationError
     from django.db import transaction
 
     from modelyard.control.tenancy import services
 
-    password = None
+    password, User = None, get_user_model()  # noqa: N806
     with transaction.atomic():
-        person = User.objects.filter(username=user).first()
+        person = User._default_manager.filter(**{User.USERNAME_FIELD: user}).first()
         if person is None:
             password = secrets.token_urlsafe(18)
-            person = User(username=user)
+            person = User(**{User.USERNAME_FIELD: user})
             try:
                 person.clean_fields(exclude=["password"])
             except ValidationError as error:
@@ -64,8 +64,9 @@ def remove(user: UserName, tenant: TenantName = TENANT, home: Home = None, json:
     actor = tenant_actor(home, tenant)
     from modelyard.control.tenancy import services
     from modelyard.control.tenancy.models import Member
+    from modelyard.control.tenancy.people import name_field
 
-    member = Member.objects.of(actor.tenant).filter(user__username=user).first()
+    member = Member.objects.of(actor.tenant).filter(**{f"user__{name_field()}": user}).first()
     if member is None:
         raise NotFound(f"tenant {tenant} has no member {user!r}: `modelyard members list --tenant {tenant}` shows them")
     role = member.role

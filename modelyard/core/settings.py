@@ -152,6 +152,8 @@ TABLE: tuple[Setting, ...] = (
             "folder from which the data plane takes artifacts; where it is not the store's, the publisher fills it"),
     Setting("spool", _path, _beneath_home("spool"), "folder of predictions not yet handed over; must be a local disk"),
     Setting("cache", _path, _beneath_home("cache"), "folder of the last good snapshot; must be a local disk"),
+    Setting("tenant", str, None,
+            "tenant that `modelyard.predict` asks in a Django project; needed where there are several"),
     Setting("preload", _names, ("all",),
             "models that the data plane loads at start: `all`, `none`, or names with commas"),
     Setting("max_loaded_bytes", _count, 4096 * MIB,
@@ -225,6 +227,38 @@ class Settings:
             raise Misconfigured("; ".join(wrong), settings=wrong)
         return cls(values)
 
+    @classmethod
+    def of(cls, given: Mapping[str, Any], **defaults: Any) -> "Settings":
+        """Read the table from a dictionary whose keys are the names in upper case, as `{"HOME": BASE_DIR / "var"}`.
+
+        Values are what the variables hold, or what these mean: paths, numbers, booleans, lists of names. None leaves
+        a setting out. `defaults` are values that stand in for the table's own.
+
+        Raises:
+            Misconfigured: naming every entry that is unknown or does not fit.
+        """
+        texts = {f"{PREFIX}{name}": _text(value) for name, value in given.items()}
+        stray = [repr(name) for name in given if not isinstance(name, str)]
+        if stray:
+            raise Misconfigured(f"{stray[0]} is no setting: expected names in upper case, as 'HOME'", settings=stray)
+        left = {name: value for name, value in defaults.items() if given.get(name.upper()) is None}
+        try:
+            return cls.read(texts, **left)
+        except Misconfigured as error:
+            wrong = [str(one).replace(PREFIX, "") for one in error.details["settings"]]
+            raise Misconfigured("; ".join(wrong), settings=wrong) from None
+
+
+def _text(value: Any) -> str:
+    """Return a value as its variable would hold it; None leaves it out."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return ",".join(str(one) for one in value)
+    return str(value)
+
 
 def _unknown(environment: Mapping[str, str]) -> list[str]:
     known = {setting.variable.removeprefix(PREFIX) for setting in TABLE}
@@ -232,7 +266,7 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
     for variable in sorted(environment):
         name = variable.removeprefix(PREFIX)
         if variable.startswith(PREFIX) and name not in known:
-            near = get_close_matches(name, known, n=1)
+            near = get_close_matches(name.upper(), known, n=1)
             hint = f"did you mean {PREFIX}{near[0]}?" if near else "docs/settings.md lists them all"
             wrong.append(f"{variable} is no setting; {hint}")
     return wrong

@@ -12,6 +12,7 @@ from django.utils import timezone
 from modelyard.control.registry.models import Version
 from modelyard.control.registry.services import MAX_FILES
 from modelyard.control.tenancy.models import Role, Scope
+from modelyard.control.tenancy.people import MAX_NAME
 from modelyard.core.errors import InvalidInput
 from modelyard.core.reference import NAME_RULE, check_name
 
@@ -252,7 +253,7 @@ class OriginForm(Styled, forms.Form):
 class MemberForm(Styled, forms.Form):
     """Somebody who has an account, and a role."""
 
-    username = forms.CharField(max_length=150, label="Name", widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    username = forms.CharField(max_length=MAX_NAME, label="Name", widget=forms.TextInput(attrs={"autocomplete": "off"}))
     role = forms.ChoiceField(choices=Role.choices, initial=Role.VIEWER)
 
 

@@ -12,6 +12,7 @@ from modelyard.control.deployments.models import Arm, PlanRecord
 from modelyard.control.registry import finding
 from modelyard.control.registry.models import Model, Version
 from modelyard.control.tenancy.models import Tenant
+from modelyard.control.tenancy.people import name_field
 from modelyard.core.errors import NotFound
 from modelyard.core.plan import Plan
 from modelyard.core.signature import Signature
@@ -81,7 +82,9 @@ def models(tenant: Tenant, search: str) -> QuerySet[Model]:
     search = search.replace("\x00", "").strip()
     if search:
         rows = rows.filter(
-            Q(name__icontains=search) | Q(problem__icontains=search) | Q(owner__username__icontains=search)
+            Q(name__icontains=search)
+            | Q(problem__icontains=search)
+            | Q(**{f"owner__{name_field()}__icontains": search})
         )
     return rows.order_by("name")
 

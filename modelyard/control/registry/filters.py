@@ -6,6 +6,7 @@ from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
 from modelyard.control.registry.models import Model, Version, VersionState
+from modelyard.control.tenancy.people import MAX_NAME, name_field
 
 MAX_SEARCH = 100
 
@@ -14,13 +15,16 @@ class ModelFilter(filters.FilterSet):
     """`?search=churn&owner=ada&created_after=2026-01-01T00:00:00Z`."""
 
     search = filters.CharFilter(method="find", max_length=MAX_SEARCH, label="text in the name or the problem")
-    owner = filters.CharFilter(field_name="owner__username", max_length=150)
+    owner = filters.CharFilter(method="owned", max_length=MAX_NAME, label="the name by which the owner signs in")
     created_after = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Model
         fields = ()
+
+    def owned(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(**{f"owner__{name_field()}": value})
 
     def find(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return rows.filter(Q(name__icontains=value) | Q(problem__icontains=value))

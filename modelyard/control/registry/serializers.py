@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from django.contrib.auth.models import User
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -11,6 +10,7 @@ from modelyard.control.registry.facts import MAX_SIGNATURE_BYTES, MAX_TEXT
 from modelyard.control.registry.models import Alias, Model, Version
 from modelyard.control.registry.services import MAX_FILES, MODEL_ROLE
 from modelyard.control.rest.given import Given
+from modelyard.control.tenancy.people import MAX_NAME, Person, find_person
 from modelyard.core.reference import NAME, NAME_RULE
 
 LARGEST_NUMBER = 2**31 - 1
@@ -53,16 +53,16 @@ class JsonTextField(serializers.Field):
 class OwnerField(serializers.Field):
     """A member, by username."""
 
-    def to_internal_value(self, data: Any) -> User:
-        if not isinstance(data, str) or not data or len(data) > 150 or "\x00" in data:
+    def to_internal_value(self, data: Any) -> Person:
+        if not isinstance(data, str) or not data or len(data) > MAX_NAME or "\x00" in data:
             raise serializers.ValidationError("expected the username of a member")
-        found = User.objects.filter(username=data, is_active=True).first()
+        found = find_person(data)
         if found is None:
             raise serializers.ValidationError(f"{data!r} is no member of this tenant")
         return found
 
-    def to_representation(self, value: User) -> str:
-        return value.username
+    def to_representation(self, value: Person) -> str:
+        return value.get_username()
 
 
 class DespiteConsumers(serializers.BooleanField):
@@ -93,7 +93,7 @@ class VersionCounts(serializers.Serializer):
 class ModelSerializer(serializers.ModelSerializer):
     """A model as it is shown; `ModelQuerySet.with_facts` brings what is not its own."""
 
-    owner = serializers.CharField(source="owner.username", default=None, read_only=True, help_text="a username")
+    owner = serializers.CharField(source="owner.get_username", default=None, read_only=True, help_text="a username")
     versions = VersionCounts(source="*", read_only=True)
     newest_ready = serializers.IntegerField(read_only=True, allow_null=True)
     champion = serializers.IntegerField(

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import F, Max, ProtectedError, RestrictedError
 from django.utils import timezone
@@ -23,6 +22,7 @@ from modelyard.control.registry.locks import lock_model, lock_version
 from modelyard.control.registry.models import Alias, DeletedVersion, Model, Version, VersionFile, VersionState
 from modelyard.control.registry.uploads import Upload, keep_upload, lock, release, release_later
 from modelyard.control.tenancy.models import Member, Scope
+from modelyard.control.tenancy.people import Person
 from modelyard.control.tenancy.services import Actor, bump, record, require
 from modelyard.core.errors import Conflict, InUse, InvalidInput, NotFound, TooLarge
 from modelyard.core.reference import check_name
@@ -57,7 +57,7 @@ SHA256 = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _UNSET: Any = object()
 
 
-def create_model(*, actor: Actor, name: str, problem: str = "", owner: User | None = None) -> Model:
+def create_model(*, actor: Actor, name: str, problem: str = "", owner: Person | None = None) -> Model:
     """Make a model without versions. Numbers go on where a deleted model of this name ended.
 
     Raises:
@@ -83,7 +83,7 @@ def create_model(*, actor: Actor, name: str, problem: str = "", owner: User | No
     return model
 
 
-def change_model(*, actor: Actor, model: Model, problem: str = _UNSET, owner: User | None = _UNSET) -> Model:
+def change_model(*, actor: Actor, model: Model, problem: str = _UNSET, owner: Person | None = _UNSET) -> Model:
     """Change what may change of a model; what is not given stays.
 
     Raises:
@@ -102,7 +102,7 @@ def change_model(*, actor: Actor, model: Model, problem: str = _UNSET, owner: Us
             Model.objects.filter(pk=locked.pk).update(**changes)
             if "problem" in changes and locked.charters.exists():
                 append_charter(actor, locked, structs.replace(charter_of(locked), problem=problem))
-            details = {**changes, "owner": owner.username if owner else None} if "owner" in changes else changes
+            details = {**changes, "owner": owner.get_username() if owner else None} if "owner" in changes else changes
             record(actor=actor, verb="model.change", subject=f"model:{locked.name}", details=details)
     return Model.objects.select_related("owner").get(pk=locked.pk)
 
@@ -305,9 +305,9 @@ def mark_changed(model: Model) -> None:
     bump(model.tenant)
 
 
-def _check_owner(actor: Actor, owner: User | None) -> None:
+def _check_owner(actor: Actor, owner: Person | None) -> None:
     if owner is not None and not Member.objects.of(actor.tenant).filter(user=owner).exists():
-        raise InvalidInput.at("owner", f"{owner.username!r} is no member of this tenant")
+        raise InvalidInput.at("owner", f"{owner.get_username()!r} is no member of this tenant")
 
 
 def _check_uploads(files: Sequence[Upload], sample: Upload | None) -> None:

@@ -2,12 +2,13 @@
 
 from typing import Any, cast
 
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
 
-from modelyard.control.tenancy.models import Tenant
+from modelyard.control.tenancy.models import Member, Tenant
+from modelyard.control.tenancy.people import Person
 from modelyard.control.tenancy.services import Actor, actor_for, authenticate
 from modelyard.core.errors import InvalidInput, NotFound, Unauthenticated
 
@@ -47,18 +48,22 @@ class MemberAuthentication(SessionAuthentication):
     The tenant is the one that the header `Modelyard-Tenant` names, or the only one that the person belongs to.
     """
 
-    def authenticate(self, request: Request) -> tuple[User, Actor] | None:
+    def authenticate(self, request: Request) -> tuple[Person, Actor] | None:
         found = super().authenticate(request)
         if found is None:
             return None
-        user = cast(User, found[0])
+        user = cast(Person, found[0])
         return user, actor_for(user, self._tenant_name(request, user))
 
-    def _tenant_name(self, request: Request, user: User) -> str:
+    def _tenant_name(self, request: Request, user: Person) -> str:
         given = request.headers.get(TENANT_HEADER)
         if given:
             return given
-        names = list(Tenant.objects.filter(pk__in=user.memberships.values("tenant")).values_list("name", flat=True)[:9])
+        names = list(
+            Tenant.objects.filter(pk__in=Member.objects.filter(user=user).values("tenant")).values_list(
+                "name", flat=True
+            )[:9]
+        )
         if not names:
             raise NotFound("you are not a member of any tenant: ask an administrator to add you")
         if len(names) > 1:

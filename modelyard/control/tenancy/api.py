@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
@@ -16,6 +15,7 @@ from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 from modelyard.control.rest import Given, actor_of, checked
 from modelyard.control.tenancy import services
 from modelyard.control.tenancy.models import AllowedOrigin, ApiKey, AuditEntry, Member, Role, Scope, Tenant
+from modelyard.control.tenancy.people import MAX_NAME, find_person
 from modelyard.core.errors import InvalidInput
 
 
@@ -52,7 +52,7 @@ class Tenants(ReadOnlyModelViewSet):
 
 
 class MemberSerializer(ModelSerializer):
-    username = serializers.CharField(source="user.username", read_only=True)
+    username = serializers.CharField(source="user.get_username", read_only=True)
     is_active = serializers.BooleanField(source="user.is_active", read_only=True)
 
     class Meta:
@@ -62,7 +62,7 @@ class MemberSerializer(ModelSerializer):
 
 
 class NewMember(Given):
-    username = serializers.CharField(max_length=150)
+    username = serializers.CharField(max_length=MAX_NAME)
     role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
 
 
@@ -88,7 +88,7 @@ class Members(ReadOnlyModelViewSet):
     def create(self, request: Request) -> Response:
         given = checked(NewMember, request)
         name = given["username"]
-        user = User.objects.filter(username=name, is_active=True).first()
+        user = find_person(name)
         if user is None:
             raise InvalidInput.at("username", f"nobody signs in as {name!r}; an operator makes users by command")
         member = services.add_member(actor=actor_of(request), user=user, role=given["role"])

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from modelyard.control.tenancy import audit, secrets
 from modelyard.control.tenancy.models import AllowedOrigin, ApiKey, AuditEntry, Member, Role, Scope, Tenant
+from modelyard.control.tenancy.people import Person
 from modelyard.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from modelyard.core.origins import MAX_LENGTH, MAX_ORIGINS, read_origin
 from modelyard.core.reference import NAME, check_name
 
+MAX_ACTOR = 150
+"""Characters of an actor's name, which the audit log and `created_by` keep."""
 ALL_SCOPES = frozenset(str(scope) for scope in Scope)
 
 
@@ -34,7 +36,7 @@ class Actor:
     tenant: Tenant
     name: str
     scopes: frozenset[str]
-    user: User | None = None
+    user: Person | None = None
 
 
 def require(actor: Actor, scope: Scope) -> None:
@@ -108,7 +110,7 @@ def change_tenant(*, actor: Actor, title: str | None = None, runs_code: bool | N
     return Tenant.objects.get(pk=actor.tenant.pk)
 
 
-def add_member(*, actor: Actor, user: User, role: str) -> Member:
+def add_member(*, actor: Actor, user: Person, role: str) -> Member:
     """Let a person act for the actor's tenant.
 
     Raises:
@@ -119,9 +121,9 @@ def add_member(*, actor: Actor, user: User, role: str) -> Member:
     try:
         with transaction.atomic():
             member = Member.objects.create(tenant=actor.tenant, user=user, role=_role(role))
-            record(actor=actor, verb="member.add", subject=f"user:{user.username}", details={"role": member.role})
+            record(actor=actor, verb="member.add", subject=f"user:{user.get_username()}", details={"role": member.role})
     except IntegrityError:
-        raise Conflict(f"{user.username} is a member already: change the role instead") from None
+        raise Conflict(f"{user.get_username()} is a member already: change the role instead") from None
     return member
 
 
@@ -142,7 +144,7 @@ def change_role(*, actor: Actor, member: Member, role: str) -> Member:
         Member.objects.filter(pk=member.pk).update(role=after)
         member.role = after
         details = {"before": before, "after": after}
-        record(actor=actor, verb="member.change", subject=f"user:{member.user.username}", details=details)
+        record(actor=actor, verb="member.change", subject=f"user:{member.user.get_username()}", details=details)
     return member
 
 
@@ -156,8 +158,9 @@ def remove_member(*, actor: Actor, member: Member) -> None:
     with transaction.atomic():
         member = _locked_member(actor, member)
         _keep_an_admin(actor.tenant, member)
+        name = member.user.get_username()
         member.delete()
-        record(actor=actor, verb="member.remove", subject=f"user:{member.user.username}", details={"role": member.role})
+        record(actor=actor, verb="member.remove", subject=f"user:{name}", details={"role": member.role})
 
 
 def create_key(
@@ -279,7 +282,7 @@ def authenticate(secret: str) -> Actor:
     return Actor(tenant=key.tenant, name=f"key:{key.name}", scopes=frozenset(key.scopes))
 
 
-def actor_for(user: User, tenant_name: str) -> Actor:
+def actor_for(user: Person, tenant_name: str) -> Actor:
     """Return the person as a member of the tenant.
 
     Raises:
@@ -290,7 +293,8 @@ def actor_for(user: User, tenant_name: str) -> Actor:
         member = Member.objects.select_related("tenant").filter(user=user, tenant__name=tenant_name).first()
     if member is None:
         raise NotFound(f"there is no tenant {tenant_name!r}, or you are not a member of it")
-    return Actor(tenant=member.tenant, name=f"user:{user.username}", scopes=Role(member.role).scopes, user=user)
+    name = f"user:{user.get_username()}"[:MAX_ACTOR]
+    return Actor(tenant=member.tenant, name=name, scopes=Role(member.role).scopes, user=user)
 
 
 def system_actor(tenant: Tenant, name: str) -> Actor:
@@ -314,6 +318,6 @@ def _locked_member(actor: Actor, member: Member) -> Member:
 
 
 def _keep_an_admin(tenant: Tenant, leaving: Member) -> None:
-    others = Member.objects.of(tenant).filter(role=Role.ADMIN, user__is_active=True).exclude(pk=leaving.pk)
-    if leaving.role == Role.ADMIN and not others.exists():
-        raise Conflict(f"{leaving.user.username} is the last administrator of the tenant: make another one first")
+    others = Member.objects.of(tenant).filter(role=Role.ADMIN).exclude(pk=leaving.pk).select_related("user")
+    if leaving.role == Role.ADMIN and not any(other.user.is_active for other in others):
+        raise Conflict(f"{leaving.user.get_username()} is the last administrator of the tenant: make another one first")

@@ -1,6 +1,5 @@
 """Who may act for the tenant."""
 
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -10,6 +9,7 @@ from modelyard.control.console.forms import MemberForm, RoleForm
 from modelyard.control.console.rendering import show
 from modelyard.control.tenancy import services as tenancy
 from modelyard.control.tenancy.models import Member, Role, Scope
+from modelyard.control.tenancy.people import find_person, name_field
 from modelyard.control.tenancy.services import Actor
 from modelyard.core.errors import ModelyardError, NotFound
 
@@ -21,17 +21,17 @@ def members(request: HttpRequest, actor: Actor) -> HttpResponse:
     """List the members, and add one who has an account."""
     form = MemberForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
-        user = User.objects.filter(username=form.cleaned_data["username"], is_active=True).first()
+        user = find_person(form.cleaned_data["username"])
         try:
             if user is None:
                 form.add_error("username", UNKNOWN)
             else:
                 tenancy.add_member(actor=actor, user=user, role=form.cleaned_data["role"])
-                toasts.say(request, f"{user.username} may act for {actor.tenant.name} now.")
+                toasts.say(request, f"{user.get_username()} may act for {actor.tenant.name} now.")
                 return redirect("console:members", tenant=actor.tenant.name)
         except ModelyardError as error:
             form.add_error("username", error.message)
-    found = Member.objects.of(actor.tenant).select_related("user").order_by("user__username")
+    found = Member.objects.of(actor.tenant).select_related("user").order_by(f"user__{name_field()}")
     context = {
         "section": "members",
         "form": form,
@@ -57,7 +57,7 @@ def change(request: HttpRequest, actor: Actor, pk: int) -> HttpResponse:
     try:
         role = form.cleaned_data["role"] if form.is_valid() else ""
         tenancy.change_role(actor=actor, member=member, role=role)
-        toasts.say(request, f"{member.user.username} is {role} now.")
+        toasts.say(request, f"{member.user.get_username()} is {role} now.")
     except ModelyardError as error:
         toasts.say(request, error.message, kind="bad")
     return after_change(actor, member)
@@ -72,7 +72,7 @@ def remove(request: HttpRequest, actor: Actor, pk: int) -> HttpResponse:
         return show(request, actor, "confirm.html", context)
     try:
         tenancy.remove_member(actor=actor, member=member)
-        toasts.say(request, f"{member.user.username} is no member any more.")
+        toasts.say(request, f"{member.user.get_username()} is no member any more.")
     except ModelyardError as error:
         toasts.say(request, error.message, kind="bad")
     return after_change(actor, member)
