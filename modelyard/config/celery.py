@@ -8,14 +8,24 @@ from typing import Any
 from celery import Celery
 from celery.platforms import SecurityWarning
 from celery.signals import worker_shutting_down
+from django.conf import settings
 
-from modelyard.config.folders import lay_out
+from modelyard.config.broker import options
+from modelyard.config.folders import make_folders
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "modelyard.config.settings")
+OWN_SETTINGS = "modelyard.config.settings"
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", OWN_SETTINGS)
 
-app = Celery("modelyard")
-app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
+app = Celery("modelyard", set_as_current=os.environ["DJANGO_SETTINGS_MODULE"] == OWN_SETTINGS)
+"""In a project it is not the current one: that may be the project's own."""
+app.add_defaults(lambda: options(settings.MODELYARD))
+app.autodiscover_tasks(lambda: [name for name in settings.INSTALLED_APPS if name.startswith("modelyard.")])
+
+
+def tell(job_id: str) -> None:
+    """Tell our broker that there is work on the job."""
+    app.send_task("modelyard.work", args=[job_id])
+
 
 PATIENCE_SECONDS = 20.0
 """How long a worker that is told to stop still lets its jobs end: less than supervisors wait before they kill."""
@@ -34,7 +44,7 @@ def run_worker(concurrency: int = 2, patience_seconds: float = PATIENCE_SECONDS)
         timer.daemon = True
         timer.start()
 
-    lay_out(os.environ)
+    make_folders(settings.MODELYARD)
     worker_shutting_down.connect(stopping, weak=False)
     # Celery warns root of pickled messages; ours are JSON, and `modelyard doctor` speaks of root.
     warnings.simplefilter("ignore", SecurityWarning)

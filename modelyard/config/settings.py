@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from modelyard.config import folders, logs
 from modelyard.config.database import database
 from modelyard.config.secret import secret_key
-from modelyard.config.spectacular import SPECTACULAR
+from modelyard.control import framework
 from modelyard.core.settings import MIB, Settings
 
 MODELYARD = Settings.read(os.environ)
@@ -118,58 +118,8 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 20
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1 * MIB
 FILE_UPLOAD_TEMP_DIR = str(MODELYARD.home / folders.UPLOADS)
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "modelyard.control.rest.authentication.KeyAuthentication",
-        "modelyard.control.rest.authentication.MemberAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["modelyard.control.rest.permissions.HasScope"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "modelyard.control.rest.pagination.Pages",
-    "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
-        "modelyard.control.rest.ordering.Ordering",
-    ],
-    "DEFAULT_METADATA_CLASS": None,
-    "DEFAULT_SCHEMA_CLASS": "modelyard.control.rest.schema.Schema",
-    "EXCEPTION_HANDLER": "modelyard.control.rest.errors.answer",
-    "NON_FIELD_ERRORS_KEY": "body",
-    "ORDERING_PARAM": "ordering",
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "URL_FORMAT_OVERRIDE": None,
-}
-SPECTACULAR_SETTINGS = SPECTACULAR
-
-# Work in the background. The job's row holds the truth, so a message needs neither result nor acknowledgement.
-CELERY_BROKER_URL = MODELYARD.broker_url or "filesystem://localhost/"
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_RESULT_BACKEND = None
-CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_SERIALIZER = "json"
-CELERY_TASK_DEFAULT_QUEUE = "modelyard"
-CELERY_TASK_PUBLISH_RETRY = False
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_REDIRECT_STDOUTS = False
-CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
-CELERY_WORKER_SEND_TASK_EVENTS = False
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-if MODELYARD.broker_url is None:
-    CELERY_BROKER_TRANSPORT = "modelyard.config.broker:FolderTransport"
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "data_folder_in": str(MODELYARD.home / folders.MESSAGES),
-        "data_folder_out": str(MODELYARD.home / folders.MESSAGES),
-        "processed_folder": str(MODELYARD.home / folders.TAKEN),
-        "control_folder": str(MODELYARD.home / folders.CONTROL),
-        "store_processed": True,
-        "polling_interval": 0.1,
-    }
-else:
-    CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"
-    CELERY_TASK_DEFAULT_EXCHANGE_TYPE = "topic"
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
+REST_FRAMEWORK = framework.REST_FRAMEWORK
+SPECTACULAR_SETTINGS = framework.SPECTACULAR
 
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 
 from modelyard.config import folders
-from modelyard.config.celery import app  # noqa: F401  the relay sends by it
+from modelyard.config.celery import tell
 from modelyard.control.deployments import publisher, served_bytes
 from modelyard.control.jobs.relay import relay
 from modelyard.control.jobs.sweeper import sweep
@@ -62,7 +62,7 @@ class Chore:
 def chores() -> list[Chore]:
     """Return all that there is to do."""
     return [
-        Chore("relay", TICK_SECONDS, relay),
+        Chore("relay", TICK_SECONDS, lambda: relay(tell)),
         Chore("publish", TICK_SECONDS, publisher.publish_pending),
         Chore("sweep", 1.0, sweep),
         Chore("mend", 10.0, publisher.reconcile),

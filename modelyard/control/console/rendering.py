@@ -39,4 +39,4 @@ def show(
 
 def forbidden(request: HttpRequest, message: str) -> HttpResponse:
     """Render the page that says what lacks."""
-    return render(request, "403.html", {"message": message}, status=403)
+    return render(request, "console/forbidden.html", {"message": message}, status=403)

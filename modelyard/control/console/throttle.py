@@ -17,7 +17,7 @@ def _key(request: HttpRequest) -> str:
     # The sign-in form takes a name in any form that NFKC makes the same: so must the count.
     name = unicodedata.normalize("NFKC", request.POST.get("username", "").strip()[:150]).lower()
     tried = f"{request.META.get('REMOTE_ADDR', '')}\n{name}"
-    return f"sign-in:{hashlib.sha256(tried.encode()).hexdigest()}"
+    return f"modelyard:sign-in:{hashlib.sha256(tried.encode()).hexdigest()}"
 
 
 def admits(request: HttpRequest) -> bool:

@@ -7,7 +7,8 @@ from typing import TypedDict
 
 from django.http import HttpRequest
 
-KEY = "toasts"
+KEY = "modelyard_toasts"
+"""In the session, which may be shared with a project's own pages."""
 MAX_WAITING = 5
 MAX_TEXT = 600
 

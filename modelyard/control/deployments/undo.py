@@ -3,6 +3,7 @@
 from typing import Any
 
 from modelyard.control.deployments.models import PlanRecord
+from modelyard.control.rest.public import root
 from modelyard.core.plan import Plan
 
 
@@ -23,6 +24,6 @@ def undo_of(record: PlanRecord, model_name: str) -> dict[str, Any] | None:
 
 
 def _call(model_name: str, verb: str, body: dict[str, Any], argument: str) -> dict[str, Any]:
-    path = f"/api/v1/models/{model_name}/{verb}"
+    path = f"{root()}api/v1/models/{model_name}/{verb}"
     says = {"promote": "promote version", "rollback": "roll back", "deactivate": "serve nothing"}[verb]
     return {"verb": verb, "method": "POST", "path": path, "body": body, "says": f"{says}{argument}"}

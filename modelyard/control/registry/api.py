@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 import msgspec
-from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
@@ -36,6 +35,7 @@ from modelyard.control.registry.serializers import (
 from modelyard.control.rest import actor_of
 from modelyard.control.rest.addresses import verb
 from modelyard.control.rest.given import checked
+from modelyard.control.rest.public import predict_url, root
 from modelyard.control.tenancy.models import Scope
 from modelyard.core.errors import Conflict, InvalidInput
 from modelyard.core.schema import openapi
@@ -124,7 +124,7 @@ class Versions(mixins.ListModelMixin, GenericViewSet):
             version = services.register_version(actor=actor, model=model, files=files, sample=sample, **given)
         _wait(version, seconds)
         shown = VersionSerializer(self._full(request, name, version.number)).data
-        place = f"/api/v1/models/{name}/versions/{version.number}/"
+        place = f"{root()}api/v1/models/{name}/versions/{version.number}/"
         return Response(shown, status=status.HTTP_201_CREATED, headers={"Location": place})
 
     @extend_schema(responses=VersionSerializer, parameters=[WAIT])
@@ -157,7 +157,7 @@ class Versions(mixins.ListModelMixin, GenericViewSet):
         if version.signature is None:
             raise Conflict(f"{version} is {version.state}: it has no signature yet", state=version.state)
         signature = msgspec.convert(version.signature, Signature)
-        return Response(openapi(str(version), signature, settings.MODELYARD.predict_url))
+        return Response(openapi(str(version), signature, predict_url()))
 
     def _full(self, request: Request, name: str, number: int) -> Version:
         return find_version(actor_of(request).tenant, name, number, Version.objects.with_facts())

@@ -24,6 +24,7 @@ from modelyard.control.registry.models import CharterRecord, Consumer, Model
 from modelyard.control.rest import actor_of
 from modelyard.control.rest.addresses import verb
 from modelyard.control.rest.given import checked
+from modelyard.control.rest.public import root
 from modelyard.control.tenancy.models import Scope
 
 
@@ -103,7 +104,7 @@ class Consumers(mixins.ListModelMixin, GenericViewSet):
 
 
 def _address(name: str) -> str:
-    return f"/api/v1/models/{name}/charter"
+    return f"{root()}api/v1/models/{name}/charter"
 
 
 def _in_force(model: Model) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from modelyard.control.registry.consumers import check_consumers, declare_consum
 from modelyard.control.registry.locks import lock_model, lock_version
 from modelyard.control.registry.models import Alias, DeletedVersion, Model, Version, VersionFile, VersionState
 from modelyard.control.registry.uploads import Upload, keep_upload, lock, release, release_later
+from modelyard.control.rest.public import root
 from modelyard.control.tenancy.models import Member, Scope
 from modelyard.control.tenancy.people import Person
 from modelyard.control.tenancy.services import Actor, bump, record, require
@@ -271,7 +272,7 @@ def check_alias(name: str) -> str:
 
 def alias_undo(model_name: str, name: str, before: int | None) -> dict[str, Any]:
     """Return the call that lets an alias that was moved mean version `before` again; None: there was no alias."""
-    path = f"/api/v1/models/{model_name}/aliases/{name}/"
+    path = f"{root()}api/v1/models/{model_name}/aliases/{name}/"
     if before is None:
         says = f"remove the alias {name}"
         return {"verb": "alias", "method": "DELETE", "path": path, "body": None, "says": says}

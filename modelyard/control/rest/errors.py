@@ -10,6 +10,7 @@ from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as rest
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
 from modelyard.control.rest.wording import explained, unparsed, unsupported
@@ -158,9 +159,7 @@ def _named(place: str) -> str:
 def places(detail: Any, place: str = "") -> list[dict[str, str]]:
     """Flatten what serializers say into places: `files.0.name`, with message and code."""
     if isinstance(detail, dict):
-        return [
-            row for name, inner in detail.items() for row in places(inner, f"{place}.{name}" if place else str(name))
-        ]
+        return [row for name, inner in detail.items() for row in places(inner, _beneath(place, str(name)))]
     if isinstance(detail, list):
         return [
             row
@@ -168,3 +167,10 @@ def places(detail: Any, place: str = "") -> list[dict[str, str]]:
             for row in places(inner, f"{place}.{index}" if isinstance(inner, dict) else place)
         ]
     return [{"place": place or "body", "message": str(detail), "code": getattr(detail, "code", "invalid")}]
+
+
+def _beneath(place: str, name: str) -> str:
+    """Return a place within a place. What the project calls errors of no field is the whole body to us."""
+    if name == api_settings.NON_FIELD_ERRORS_KEY:
+        name = "body"
+    return f"{place}.{name}" if place else name

@@ -18,6 +18,7 @@ class Ordering(OrderingFilter):
     """
 
     ordering_fields = ()
+    ordering_param = "ordering"
     ordering_description = "Fields to order by, with commas; `-` before one turns it round."
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:

@@ -1,6 +1,5 @@
 """API keys: made here, shown once, revoked here."""
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
@@ -9,6 +8,7 @@ from modelyard.control.console import reads, toasts
 from modelyard.control.console.access import page
 from modelyard.control.console.forms import SCOPE_MEANINGS, KeyForm
 from modelyard.control.console.rendering import show
+from modelyard.control.rest.public import public_url
 from modelyard.control.tenancy import services as tenancy
 from modelyard.control.tenancy.models import ApiKey, Scope
 from modelyard.control.tenancy.services import Actor
@@ -41,7 +41,7 @@ def keys(request: HttpRequest, actor: Actor) -> HttpResponse:
         "scopes": SCOPE_MEANINGS,
         "chosen": form.data.getlist("scopes") if form.is_bound else [Scope.PREDICT],  # type: ignore[attr-defined]
         "page": reads.page_of(ApiKey.objects.of(actor.tenant), request.GET.get("page")),
-        "api_url": settings.MODELYARD.public_url,
+        "api_url": public_url(),
     }
     return show(request, actor, "keys.html", context, status=422 if form.is_bound else 200)
 

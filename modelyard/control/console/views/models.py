@@ -13,6 +13,7 @@ from modelyard.control.console.rendering import is_htmx, show
 from modelyard.control.registry import services as registry
 from modelyard.control.registry.consumers import hurt
 from modelyard.control.registry.models import Model
+from modelyard.control.rest.public import predict_url, public_url
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
 from modelyard.core.errors import Conflict, ModelyardError
@@ -31,7 +32,7 @@ def models(request: HttpRequest, actor: Actor) -> HttpResponse:
         "page": found,
         "lines": reads.lines(found),
         "total": Model.objects.of(actor.tenant).count(),
-        "api_url": settings.MODELYARD.public_url,
+        "api_url": public_url(),
     }
     return show(request, actor, "models/_list.html" if is_htmx(request) else "models/list.html", context)
 
@@ -51,7 +52,7 @@ def new(request: HttpRequest, actor: Actor) -> HttpResponse:
         else:
             toasts.say(request, f"{model.name} is there. Push its first version.")
             return redirect("console:model", tenant=actor.tenant.name, name=model.name)
-    context = {"section": "models", "form": form, "predict_url": settings.MODELYARD.predict_url}
+    context = {"section": "models", "form": form, "predict_url": predict_url()}
     return show(request, actor, "models/new.html", context, status=422 if form.is_bound else 200)
 
 
@@ -95,9 +96,9 @@ def model_context(actor: Actor, model: Model, **given: object) -> dict[str, obje
         "problem_form": ProblemForm(initial={"problem": model.problem}),
         "push_form": PushForm(versions=list(model.versions.order_by("-number")[:100])),
         "alias_form": AliasForm(numbers=numbers),
-        "endpoint": f"{settings.MODELYARD.predict_url.rstrip('/')}/predict/{model.name}",
+        "endpoint": f"{predict_url()}/predict/{model.name}",
         "max_upload_bytes": settings.MODELYARD.max_upload_bytes,
-        "api_url": settings.MODELYARD.public_url,
+        "api_url": public_url(),
         **given,
     }
 

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -19,6 +18,7 @@ from modelyard.control.registry.consumers import hurt
 from modelyard.control.registry.models import Version
 from modelyard.control.registry.services import SAMPLE_ROLE
 from modelyard.control.registry.storage import store
+from modelyard.control.rest.public import predict_url
 from modelyard.control.rest.streaming import ChunksResponse
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
@@ -72,9 +72,7 @@ def version_context(version: Version, posted: tryit.Posted | None = None) -> dic
             "few": len(signature.columns) <= tryit.FEW_COLUMNS,
             "sample_rows": rows[:1],
             "posted": posted,
-            "snippets": snippets(
-                url=settings.MODELYARD.predict_url, reference=str(version), signature=signature, sample=rows[:1]
-            ),
+            "snippets": snippets(url=predict_url(), reference=str(version), signature=signature, sample=rows[:1]),
         }
     return context
 
