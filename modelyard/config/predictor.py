@@ -49,7 +49,7 @@ class InProcess:
         self.core.begin(Request("POST", f"/predict/{reference}", "", headers, _body(rows)), done)
         if not there.wait(self.timeout_seconds + 1):
             raise DeadlineExceeded("the model did not answer in time")
-        return _read(answered[0].status, answered[0].body)
+        return read_answer(answered[0].status, answered[0].body)
 
 
 class OverHttp:
@@ -68,7 +68,7 @@ class OverHttp:
             raise DeadlineExceeded("the model did not answer in time") from error
         except httpx2.HTTPError as error:
             raise Unavailable("the data plane cannot be reached just now") from error
-        return _read(answer.status_code, answer.content)
+        return read_answer(answer.status_code, answer.content)
 
 
 def predictor_for(settings: Settings, core: Core | None) -> Predictor:
@@ -86,7 +86,7 @@ def _body(rows: list[dict[str, Any]]) -> bytes:
     return json.dumps({"rows": rows}, allow_nan=False).encode()
 
 
-def _read(status: int, body: bytes) -> dict[str, Any]:
+def read_answer(status: int, body: bytes) -> dict[str, Any]:
     """Return the answer, or raise what the data plane refused with."""
     try:
         answer = json.loads(body)

@@ -38,7 +38,7 @@ from modelyard.serving.protocols.rows import RowsProtocol, to_json
 from modelyard.serving.recorder import Recorder
 from modelyard.serving.refusal import refusal
 from modelyard.serving.router import choose, representative
-from modelyard.serving.served import ModelSlot, ServedModel, VersionView
+from modelyard.serving.served import ModelSlot, ServedModel, TenantView, VersionView
 from modelyard.serving.work import Work
 
 log = logging.getLogger(__name__)
@@ -303,12 +303,22 @@ def answer(call: Call, body: object, status: int = 200) -> None:
 
 def find_slot(call: Call, model: str) -> ModelSlot:
     """Return the tenant's model; another tenant's looks like one that does not exist."""
-    slot = call.tenant.slots.get(model) if call.tenant is not None else None
+    slot = slot_of(call.tenant, model)
+    call.model = model
+    return slot
+
+
+def slot_of(tenant: TenantView | None, model: str) -> ModelSlot:
+    """Return a tenant's model by its name.
+
+    Raises:
+        NotFound: naming the nearest that there is.
+    """
+    own = tenant.slots if tenant is not None else {}
+    slot = own.get(model)
     if slot is None:
-        own = call.tenant.slots if call.tenant is not None else ()
         near = nearest(model, list(itertools.islice(own, COMPARED)))
         raise NotFound(f"no model is called `{model}`" + (f"; did you mean `{near}`?" if near else ""))
-    call.model = model
     return slot
 
 
