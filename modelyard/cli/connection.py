@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from modelyard.cli import project
 from modelyard.cli.profile import Profile, current, with_key
 
 if TYPE_CHECKING:
@@ -39,11 +40,17 @@ def console_address(url: str, tenant: str, model: str = "", number: int | None =
 
 @contextmanager
 def connected(url: str | None = None) -> Iterator[Connection]:
-    """Give a client for the server in force.
+    """Give a client for the server in force; in a project, unless an address is given, for the project itself.
 
     Raises:
         Unauthenticated: when no key is known for it.
     """
+    within = project.current()
+    if within is not None and url is None:
+        tenant = within.tenant()
+        with within.client(tenant) as client:
+            yield Connection(client, Profile(url=client.url, tenant=tenant))
+        return
     profile = with_key(current(url))
     from modelyard.client import Client
 

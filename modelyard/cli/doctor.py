@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import typer
 
+from modelyard.cli import project
 from modelyard.cli.checks import folders, machine, services
 from modelyard.cli.checks.finding import Finding, State, bad, ok
 from modelyard.cli.home import settings_of
@@ -33,6 +34,8 @@ WITH_SETTINGS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     services.database,
     services.broker,
 )
+THE_PROJECTS_OWN = (folders.home, folders.secret_key, services.port, services.exposure, services.database)
+"""What `manage.py check`, and the project's own server, look after in a project."""
 
 
 def doctor(home: Home = None, json: Json = False) -> None:
@@ -63,4 +66,5 @@ def findings(home: Home = None) -> Iterator[Finding]:
         return
     yield ok("settings", "all known, and they fit")
     for with_settings in WITH_SETTINGS:
-        yield from with_settings(settings)
+        if project.current() is None or with_settings not in THE_PROJECTS_OWN:
+            yield from with_settings(settings)

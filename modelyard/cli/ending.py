@@ -11,12 +11,15 @@ TRACEBACK = "YARD_TRACEBACK"
 """Environment variable that shows where an unexpected error came from; no setting of a server."""
 
 
-def run(work: Callable[[], object]) -> None:
-    """Do `work`, and end the process with the code and the words that fit what it raises."""
+def run(work: Callable[[], object], *, as_json: bool | None = None) -> None:
+    """Do `work`, and end the process with the code and the words that fit what it raises.
+
+    `as_json`: say errors as JSON; None: where the command line says `--json`.
+    """
     try:
         work()
     except ModelyardError as error:
-        _fail(error)
+        _fail(error, as_json)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
@@ -24,14 +27,14 @@ def run(work: Callable[[], object]) -> None:
         sys.exit(141)
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
-        _fail(InvalidInput(f"the system refused: {error.strerror or error}{place}; mend that, then try again"))
+        _fail(InvalidInput(f"the system refused: {error.strerror or error}{place}; mend that, then try again"), as_json)
     except Exception as error:  # a person is never shown a traceback that was not asked for
         if os.environ.get(TRACEBACK):
             raise
         what = " ".join(f"{type(error).__name__}: {error}".split())
         if _is_of_the_database(error):
-            _fail(Unavailable(f"the database does not answer as it should ({what})"))
-        _fail(ModelyardError(f"this is a bug in Modelyard: {what}; run it with {TRACEBACK}=1 to see where"))
+            _fail(Unavailable(f"the database does not answer as it should ({what})"), as_json)
+        _fail(ModelyardError(f"this is a bug in Modelyard: {what}; run it with {TRACEBACK}=1 to see where"), as_json)
 
 
 def _is_of_the_database(error: Exception) -> bool:
@@ -40,6 +43,6 @@ def _is_of_the_database(error: Exception) -> bool:
     return utils is not None and isinstance(error, (utils.OperationalError, utils.ProgrammingError))
 
 
-def _fail(error: ModelyardError) -> None:
-    print_error(error, as_json="--json" in sys.argv)
+def _fail(error: ModelyardError, as_json: bool | None) -> None:
+    print_error(error, as_json="--json" in sys.argv if as_json is None else as_json)
     sys.exit(1)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from modelyard.cli import project
 from modelyard.cli.ending import run
 from modelyard.cli.options import Home, Json
 from modelyard.cli.output import print_json
@@ -41,7 +42,13 @@ class First(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def settings_of(home: Path | None = None, **given: Any) -> Settings:
-    """Read the settings, and let this process's own environment say the same, for what reads it later."""
+    """Read the settings, and let this process's own environment say the same, for what reads it later.
+
+    In a project they are what its own settings say.
+    """
+    if (within := project.current()) is not None:
+        project.refuse_home(home)
+        return within.settings
     if home is not None:
         given["home"] = home.expanduser().absolute()
     settings = Settings.read(os.environ, **given)
@@ -125,7 +132,9 @@ def locked(settings: Settings, name: str, *, wait: bool) -> Iterator[None]:
 
 
 def set_up_django() -> None:
-    """Make Django ready in this process, which starts."""
+    """Make Django ready in this process, which starts; in a project it is."""
+    if project.current() is not None:
+        return
     from modelyard.config.folders import lay_out
 
     lay_out(os.environ)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelyard.cli.home import TENANT
 from modelyard.cli.options import Home, Json, with_home
 from modelyard.cli.output import Done, print_json, print_table
 from modelyard.cli.tenants import tenant_actor
@@ -17,13 +16,16 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Make, list and revoke API keys on the server's own machine.", no_args_is_help=True)
 
-TenantName = Annotated[str, typer.Option("--tenant", help="Whose key.")]
+TenantName = Annotated[
+    str | None,
+    typer.Option("--tenant", help="Whose key; else demo, or the one that a Django project names.", show_default=False),
+]
 
 
 @app.command()
 def create(
     name: Annotated[str, typer.Option(help="Who uses it.", show_default=False)],
-    tenant: TenantName = TENANT,
+    tenant: TenantName = None,
     scope: Annotated[list[str] | None, typer.Option(help="predict, read, write or admin; may be repeated.")] = None,
     expires: Annotated[
         str | None, typer.Option(help="ISO 8601, as 2027-01-31 or with a time.", show_default=False)
@@ -34,6 +36,7 @@ def create(
     """Make a key. Its secret is shown this once only."""
     expires_at = _moment(expires) if expires else None
     actor = tenant_actor(home, tenant)
+    tenant = actor.tenant.name
     from modelyard.control.tenancy import services
 
     key, secret = services.create_key(actor=actor, name=name, scopes=scope or ["predict"], expires_at=expires_at)
@@ -45,9 +48,10 @@ def create(
 
 
 @app.command("list")
-def list_keys(tenant: TenantName = TENANT, home: Home = None, json: Json = False) -> None:
+def list_keys(tenant: TenantName = None, home: Home = None, json: Json = False) -> None:
     """List a tenant's keys; secrets are not kept, so none is shown."""
     actor = tenant_actor(home, tenant)
+    tenant = actor.tenant.name
     from modelyard.control.tenancy.models import ApiKey
 
     found = [_facts(key) for key in ApiKey.objects.of(actor.tenant)]
@@ -64,12 +68,13 @@ def revoke(
     key: Annotated[
         str, typer.Argument(help="Its prefix, as yard_ab12cd34 or ab12cd34, or its name.", show_default=False)
     ],
-    tenant: TenantName = TENANT,
+    tenant: TenantName = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
     """Let a key open nothing any more; both planes know within a second."""
     actor = tenant_actor(home, tenant)
+    tenant = actor.tenant.name
     from modelyard.control.tenancy import services
     from modelyard.control.tenancy.models import ApiKey
 

@@ -57,18 +57,44 @@ VERBS: tuple[Callable[..., None], ...] = (
     versions.delete,
     versions.download,
 )
-for _verb in VERBS:
-    app.command()(_verb)
-for _noun, _app in (
+NOUNS = (
     ("keys", keys.app),
     ("tenants", tenants.app),
     ("members", members.app),
     ("artifacts", artifacts.app),
     ("charter", charters.app),
     ("consumers", consumers.app),
-):
+)
+NOT_IN_A_PROJECT = {
+    "up": "the project's own server answers: `runserver`, gunicorn or uvicorn; beside it run `worker` and `tend`",
+    "web": "the project's own server answers: `runserver`, gunicorn or uvicorn",
+    "init": "`python manage.py migrate` makes the tables, and `tenants create` a tenant",
+    "login": "the command talks to the project itself",
+}
+"""Verbs of the stand-alone product, and what stands for them in a project."""
+for _verb in VERBS:
+    app.command()(_verb)
+for _noun, _app in NOUNS:
     app.add_typer(_app, name=_noun)
 tenants.app.add_typer(origins.app, name="origins")
+
+
+def project_app() -> typer.Typer:
+    """Return the command as `manage.py modelyard` has it: the same verbs, but those that a project does itself."""
+    made = typer.Typer(
+        help="Turns trained Python models into governed, monitored predictions of this project.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for verb in VERBS:
+        if verb.__name__ not in NOT_IN_A_PROJECT:
+            made.command()(verb)
+    for noun, below in NOUNS:
+        made.add_typer(below, name=noun)
+    return made
 
 
 def _version(wanted: bool) -> None:

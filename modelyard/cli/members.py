@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from modelyard.cli.home import TENANT
 from modelyard.cli.options import Home, Json, with_home
 from modelyard.cli.output import Done, print_json, print_table
 from modelyard.cli.tenants import tenant_actor
@@ -13,20 +12,26 @@ from modelyard.core.errors import InvalidInput, NotFound
 
 app = typer.Typer(help="Let people into a tenant on the server's own machine.", no_args_is_help=True)
 
-TenantName = Annotated[str, typer.Option("--tenant", help="Whose member.")]
+TenantName = Annotated[
+    str | None,
+    typer.Option(
+        "--tenant", help="Whose member; else demo, or the one that a Django project names.", show_default=False
+    ),
+]
 UserName = Annotated[str, typer.Argument(help="As they sign in.", show_default=False)]
 
 
 @app.command()
 def add(
     user: UserName,
-    tenant: TenantName = TENANT,
+    tenant: TenantName = None,
     role: Annotated[str, typer.Option(help="viewer, editor or admin.")] = "viewer",
     home: Home = None,
     json: Json = False,
 ) -> None:
     """Let a person act for a tenant; an account is made, with a random password, where there is none."""
     actor = tenant_actor(home, tenant)
+    tenant = actor.tenant.name
     from django.contrib.auth import get_user_model
     from django.core.exceptions import ValidationError
     from django.db import transaction
@@ -59,9 +64,10 @@ def add(
 
 
 @app.command()
-def remove(user: UserName, tenant: TenantName = TENANT, home: Home = None, json: Json = False) -> None:
+def remove(user: UserName, tenant: TenantName = None, home: Home = None, json: Json = False) -> None:
     """End a membership; the account stays."""
     actor = tenant_actor(home, tenant)
+    tenant = actor.tenant.name
     from modelyard.control.tenancy import services
     from modelyard.control.tenancy.models import Member
     from modelyard.control.tenancy.people import name_field
@@ -79,9 +85,10 @@ def remove(user: UserName, tenant: TenantName = TENANT, home: Home = None, json:
 
 
 @app.command("list")
-def list_members(tenant: TenantName = TENANT, home: Home = None, json: Json = False) -> None:
+def list_members(tenant: TenantName = None, home: Home = None, json: Json = False) -> None:
     """List a tenant's members."""
     actor = tenant_actor(home, tenant)
+    tenant = actor.tenant.name
     from modelyard.control.tenancy.models import Member
 
     members = Member.objects.of(actor.tenant).select_related("user")

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from modelyard.cli.project import spelled
 from modelyard.core.errors import ModelyardError
 
 WIDTH_WITHOUT_TERMINAL = 200
@@ -37,7 +38,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
 
     cells = [["" if value is None else str(value) for value in row] for row in rows]
     if not cells:
-        print(empty)
+        print(spelled(empty))
         return
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for column in columns:
@@ -77,10 +78,10 @@ class Done:
             shown = msgspec.to_builtins(self.result)
             print_json({"result": shown, **{name: note for name, note in notes.items() if note}})
             return
-        print(self.text)
+        print(spelled(self.text))
         for name, note in notes.items():
             if note:
-                print(f"  {name:8} {note}")
+                print(f"  {name:8} {spelled(note)}")
 
 
 def curl(
@@ -123,6 +124,6 @@ def print_error(error: ModelyardError, as_json: bool) -> None:
             body["hint"] = hint
         print(json.dumps({"error": body}, default=str), file=sys.stderr)
         return
-    print(f"error: {error.message}", file=sys.stderr)
+    print(f"error: {spelled(error.message)}", file=sys.stderr)
     if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+        print(f"hint: {spelled(hint)}", file=sys.stderr)

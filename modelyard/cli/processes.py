@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from modelyard.cli import project
 from modelyard.cli.home import make_home, set_up_django, settings_of
 from modelyard.cli.options import Home, Json
 from modelyard.cli.output import print_json
@@ -67,8 +68,9 @@ def serve(home: Home = None, port: ServePort = None, json: Json = False) -> None
     from modelyard.config import logs
     from modelyard.serving import standalone
 
-    logs.configure()
-    logging.config.dictConfig(logs.LOGGING)
+    if project.current() is None:
+        logs.configure()
+        logging.config.dictConfig(logs.LOGGING)
     address = f"http://{reachable(settings.host)}:{settings.serve_port}"
     structlog.get_logger("modelyard.serve").info("serve.listening", predict=f"{address}/predict/MODEL")
     standalone.run(settings)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelyard.cli.home import DATABASE, make_home, set_up_django, settings_of
+from modelyard.cli import project
+from modelyard.cli.home import DATABASE, TENANT, make_home, set_up_django, settings_of
 from modelyard.cli.options import Home, Json, with_home
 from modelyard.cli.output import Done, print_json, print_table
 from modelyard.core.errors import Misconfigured, NotFound
@@ -23,6 +24,8 @@ def open_home(home: Path | None) -> None:
         Misconfigured: when there is no such home.
     """
     settings = settings_of(home)
+    if project.current() is not None:
+        return
     if settings.database_url is None and not (settings.home / DATABASE).exists():
         raise Misconfigured(
             f"{settings.home} is no home of Modelyard: `modelyard init` makes one, --home names another"
@@ -31,8 +34,10 @@ def open_home(home: Path | None) -> None:
     set_up_django()
 
 
-def tenant_actor(home: Path | None, tenant: str) -> "Actor":
+def tenant_actor(home: Path | None, tenant: str | None) -> "Actor":
     """Return who may do everything for a tenant of the home: whoever can read its database can anyway.
+
+    Where no tenant is said, it is the first one, or the project's.
 
     Raises:
         Misconfigured: when there is no such home.
@@ -42,6 +47,9 @@ def tenant_actor(home: Path | None, tenant: str) -> "Actor":
     from modelyard.control.tenancy import services
     from modelyard.control.tenancy.models import Tenant
 
+    if tenant is None:
+        within = project.current()
+        tenant = TENANT if within is None else within.tenant()
     found = Tenant.objects.filter(name=tenant).first()
     if found is None:
         names = ", ".join(Tenant.objects.values_list("name", flat=True)[:10])

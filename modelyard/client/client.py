@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import httpx2
 import msgspec
 
 from modelyard.client import choosing
@@ -46,6 +47,7 @@ class Client(Charters):
         key: an API key, `yard_...`; what may be done is what its scopes allow.
         predict_url: of the data plane, where it has an address of its own.
         timeout_seconds: for connecting, and for each wait for an answer.
+        through: what carries requests, instead of a network: an application in this process, say.
 
     Example:
         >>> yard = Client("http://127.0.0.1:8000", key="yard_...")
@@ -56,9 +58,15 @@ class Client(Charters):
     """
 
     def __init__(
-        self, url: str, key: str | None = None, *, predict_url: str | None = None, timeout_seconds: float = 60.0
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        predict_url: str | None = None,
+        timeout_seconds: float = 60.0,
+        through: httpx2.BaseTransport | None = None,
     ) -> None:
-        self._control = Transport(url, key, timeout_seconds)
+        self._control = Transport(url, key, timeout_seconds, through)
         self._data = Transport(predict_url, key, timeout_seconds) if predict_url else self._control
 
     @property

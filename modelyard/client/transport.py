@@ -92,9 +92,12 @@ class Transport:
         url: of the server, as `http://127.0.0.1:8000`.
         key: an API key; it is sent to this server only, since redirects are not followed.
         timeout_seconds: for connecting, and between two pieces of an answer.
+        through: what carries requests, instead of a network: an application in this process, say.
     """
 
-    def __init__(self, url: str, key: str | None, timeout_seconds: float) -> None:
+    def __init__(
+        self, url: str, key: str | None, timeout_seconds: float, through: httpx2.BaseTransport | None = None
+    ) -> None:
         self.url = check_url(url)
         headers = {"user-agent": f"modelyard/{modelyard.__version__}", "accept": "application/json"}
         if key:
@@ -102,7 +105,11 @@ class Transport:
                 raise InvalidInput("the key holds spaces or characters that no key has: expected one like yard_...")
             headers["authorization"] = f"Bearer {key}"
         self._http = httpx2.Client(
-            headers=headers, timeout=timeout_seconds, follow_redirects=False, trust_env=not is_loopback(url)
+            headers=headers,
+            timeout=timeout_seconds,
+            follow_redirects=False,
+            trust_env=not is_loopback(url),
+            transport=through,
         )
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from modelyard import __version__
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "modelyard.control.rest.authentication.KeyAuthentication",
+        "modelyard.control.rest.authentication.HandedIn",
         "modelyard.control.rest.authentication.MemberAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["modelyard.control.rest.permissions.HasScope"],

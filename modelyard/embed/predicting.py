@@ -121,9 +121,10 @@ def _signature(core: Core, owner: TenantView, reference: Reference) -> Signature
         errors.extend([error] if error else [])
         there.set()
 
-    if slot.wait(ready):
+    seconds = core.settings.request_timeout_seconds
+    if slot.wait(ready, time.monotonic() + seconds):
         core.pickup.fetch(slot)
-    if not there.wait(core.settings.request_timeout_seconds + GRACE_SECONDS):
+    if not there.wait(seconds + GRACE_SECONDS):
         raise DeadlineExceeded(f"the document of model `{reference.model}` did not come in time")
     if slot.served is None:
         raise errors[0] if errors else NotFound(f"model `{reference.model}` is not served")

@@ -26,6 +26,20 @@ def actor_of(request: Any) -> Actor:
     return request.auth
 
 
+HANDED_IN = "modelyard.actor"
+"""Where, among what a server tells of a request, a command in this process says who it is."""
+
+
+class HandedIn(BaseAuthentication):
+    """An actor, as an object, from a command of the operator's in this very process. No network can send one: what
+    comes by it are texts, whose names begin with `HTTP_`.
+    """
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, Actor] | None:
+        actor = request.META.get(HANDED_IN)
+        return (AnonymousUser(), actor) if isinstance(actor, Actor) else None
+
+
 class KeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer yard_...` (RFC 6750, section 2.1). The key tells the tenant."""
 
@@ -69,6 +83,19 @@ class MemberAuthentication(SessionAuthentication):
         if len(names) > 1:
             raise InvalidInput.at(TENANT_HEADER, f"say in this header for which tenant: one of {', '.join(names)}")
         return names[0]
+
+
+class HandedInScheme(OpenApiAuthenticationExtension):
+    """No client can use it, so the API description does not show it."""
+
+    target_class = "modelyard.control.rest.authentication.HandedIn"
+    name = []
+
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
+        return []
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
+        return []
 
 
 class KeyScheme(OpenApiAuthenticationExtension):
