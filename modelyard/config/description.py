@@ -39,6 +39,7 @@ def description() -> dict[str, Any]:
 class Description(SpectacularAPIView):
     """Gives the document as JSON; what a caller may do does not change it."""
 
+    schema = None
     renderer_classes = [JSONRenderer]
     permission_classes = [Anonymous]
     authentication_classes = []
@@ -50,6 +51,7 @@ class Description(SpectacularAPIView):
 class Docs(SpectacularSwaggerSplitView):
     """Shows the document to people."""
 
+    schema = None
     permission_classes = [Anonymous]
     authentication_classes = []
     url_name = "modelyard-schema"

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
-from django.db.models import Field, Manager, Model, QuerySet, prefetch_related_objects
+from django.db.models import Manager, Model, QuerySet, prefetch_related_objects
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.query import ModelIterable, RawQuerySet
 
@@ -147,17 +147,18 @@ def _is_there(model: type[Model], column: Column, lookup: str, made: Iterable[st
 
 
 def _missing(column: Column, lookup: str, part: str, model: type[Model], made: Iterable[str]) -> str:
-    names = [field.name for field in model._meta.get_fields() if not (field.many_to_many or field.one_to_many)]
-    names += [*made, *(name for name in dir(model) if isinstance(getattr(model, name, None), property))]
-    near = get_close_matches(part, [name for name in names if not name.startswith("_")], 1)
+    fields = [field.name for field in model._meta.get_fields() if not (field.many_to_many or field.one_to_many)]
+    own = [name for name in dir(model) if name != "pk" and isinstance(getattr(model, name, None), property)]
+    names = [name for name in dict.fromkeys([*fields, *made, *own]) if not name.startswith("_")]
+    near = get_close_matches(part, names, 1)
     through = f" (in `{lookup}`)" if lookup != part else ""
-    hint = f"did you mean `{near[0]}`?" if near else f"it has {', '.join(names[:10])}"
+    hint = f"did you mean `{near[0]}`?" if near else f"it has {', '.join(names[:10])};"
     mend = f"`fields={{{column.name!r}: ...}}` says where else the column comes from"
     wrong = f"the model needs the column `{column.name}`, but {_called(model)} has no field `{part}`{through}"
     return f"{wrong}; {hint} {mend}"
 
 
-def _check_transform(field: Field[Any, Any], rest: list[str], column: Column, lookup: str) -> None:
+def _check_transform(field: Any, rest: list[str], column: Column, lookup: str) -> None:
     if rest and field.get_transform(rest[0]) is None:
         raise InvalidInput(
             f"column `{column.name}`: `{field.name}` is no relation, so `{lookup}` leads nowhere", column=column.name

@@ -1,13 +1,20 @@
 """All our addresses, for `include("modelyard.embed.urls")` beneath any prefix: console, API and predictions."""
 
-from django.urls import re_path
+from typing import Any
 
-from modelyard.config.urls import urlpatterns as own
-from modelyard.control.rest.own import within
-from modelyard.embed.views import data_plane, nothing, ours
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 
-urlpatterns = [
-    re_path(r"^(?P<path>(?:predict|v2)(?:/.*)?)\Z", data_plane, name="modelyard-data"),
-    *(within(entry, ours) for entry in own),
-    re_path(r"^api/(?P<rest>.*)\Z", ours(nothing)),
-]
+from modelyard.embed.lacking import lacking_apps
+
+if not apps.is_installed("modelyard.embed"):
+    raise ImproperlyConfigured(
+        "modelyard.embed.urls is included, but INSTALLED_APPS lacks our apps: INSTALLED_APPS += modelyard.embed.APPS"
+    )
+if lacking_apps():
+    # Our models cannot be imported then; `manage.py check` says which app lacks.
+    urlpatterns: list[Any] = []
+else:
+    from modelyard.embed.addresses import urlpatterns
+
+__all__ = ["urlpatterns"]

@@ -36,7 +36,7 @@ def ours(view: View) -> View:
     (what the API says is read by programs), and no transaction of the project's (a request may wait for a job, which
     would not see what it waits for).
     """
-    inner = own_view(view)
+    inner = own_view(view, described=False)
     checked = inner if getattr(inner, "csrf_exempt", False) else csrf_protect(inner)
 
     @wraps(inner)

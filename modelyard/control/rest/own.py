@@ -4,9 +4,11 @@ The rules are set where the addresses are put together, for every view at once, 
 """
 
 from collections.abc import Callable
+from inspect import getattr_static, isclass
 from typing import Any, cast
 
 from django.urls import URLPattern, URLResolver
+from drf_spectacular.openapi import AutoSchema
 from rest_framework.generics import GenericAPIView
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.settings import DEFAULTS, IMPORT_STRINGS, APISettings
@@ -34,24 +36,41 @@ class Negotiation(DefaultContentNegotiation):
     settings = OWN
 
 
-def own_view(view: View) -> View:
-    """Return a view of the API with our rules, but where its class has some of its own; any other view as it is."""
+def own_view(view: View, *, described: bool = True) -> View:
+    """Return a view of the API with our rules, but where its class has some of its own; any other view as it is.
+
+    Where it is not `described`, a description that somebody else makes of all addresses leaves it out.
+    """
     cls: Any = getattr(view, "cls", None)
     if cls is None or not issubclass(cls, APIView):
         return view
-    given: dict[str, Any] = {"settings": OWN, "content_negotiation_class": Negotiation}
-    for attribute, name in NAMES.items():
-        base: Any = (
-            GenericAPIView if hasattr(GenericAPIView, attribute) and not hasattr(APIView, attribute) else APIView
-        )
-        if hasattr(cls, attribute) and getattr(cls, attribute) is getattr(base, attribute):
-            given[attribute] = getattr(OWN, name)
-    given |= getattr(view, "initkwargs", {})
-    if "schema" not in given and cls.schema is APIView.schema:
-        given["schema"] = OWN.DEFAULT_SCHEMA_CLASS()
-    actions = getattr(view, "actions", None)
-    made: View = cls.as_view(actions, **given) if actions else cls.as_view(**given)
+    _describe_as_we_do(cls)
+    ours = type(cls.__name__, (cls,), {"__module__": cls.__module__, "__doc__": cls.__doc__, **_rules(cls, described)})
+    given, actions = getattr(view, "initkwargs", {}), getattr(view, "actions", None)
+    made: View = ours.as_view(actions, **given) if actions else ours.as_view(**given)  # type: ignore[attr-defined]
     return made
+
+
+def _rules(cls: Any, described: bool) -> dict[str, Any]:
+    """Return what a view's class takes from the settings, and therefore shall take from ours."""
+    rules: dict[str, Any] = {"settings": OWN, "content_negotiation_class": Negotiation}
+    for attribute, name in NAMES.items():
+        base: Any = APIView if hasattr(APIView, attribute) else GenericAPIView
+        if hasattr(cls, attribute) and getattr(cls, attribute) is getattr(base, attribute):
+            rules[attribute] = getattr(OWN, name)
+    if not described:
+        rules["schema"] = None
+    elif getattr_static(cls, "schema") is getattr_static(APIView, "schema"):
+        rules["schema"] = OWN.DEFAULT_SCHEMA_CLASS()
+    return rules
+
+
+def _describe_as_we_do(cls: type[APIView]) -> None:
+    """Let what `extend_schema` made of a view's methods rest on our schema: it took the project's when we were read."""
+    for name in dir(cls):
+        made = getattr(getattr_static(cls, name), "kwargs", {}).get("schema")
+        if isclass(made) and not issubclass(made, AutoSchema):
+            made.__bases__ = (OWN.DEFAULT_SCHEMA_CLASS,)
 
 
 def within(entry: URLPattern | URLResolver, change: Callable[[View], View]) -> URLPattern | URLResolver:

@@ -1,5 +1,6 @@
 """`manage.py modelyard VERB`: the verbs of the `modelyard` command, on this project."""
 
+import argparse
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         run(lambda: self._perform(words, standalone=True))
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("words", nargs="*", help="a verb and what it takes")
+        parser.add_argument("words", nargs=argparse.REMAINDER, help="a verb and what it takes")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run a verb for `call_command("modelyard", "promote", "iris:3")`."""
