@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
-from django.urls import reverse
+from django.shortcuts import redirect, resolve_url
+from django.urls import Resolver404, get_script_prefix, resolve, reverse
 from django_htmx.http import HttpResponseClientRedirect
 
 from modelyard.control.console import toasts
@@ -58,8 +60,29 @@ def page(scope: Scope, *methods: str) -> Callable[[View], View]:
 def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
     """Send to the sign-in page; htmx cannot follow that by itself, so it is told to load the page anew."""
     if is_htmx(request):
-        return HttpResponseClientRedirect(reverse("console:sign-in"))
-    return redirect_to_login(request.get_full_path() if request.method == "GET" else reverse("console:home"))
+        return HttpResponseClientRedirect(sign_in_address())
+    following = request.get_full_path() if request.method == "GET" else reverse("console:home")
+    return redirect_to_login(following, sign_in_address())
+
+
+def lead_to_sign_in() -> HttpResponse:
+    """Send who is not signed in to where one begins; a page of the project's is told to lead back to ours."""
+    address = sign_in_address()
+    if address == reverse("console:sign-in"):
+        return redirect(address)
+    return redirect_to_login(reverse("console:home"), address)
+
+
+def sign_in_address() -> str:
+    """Return where people sign in: where LOGIN_URL leads, which may be a page of the project's, else our own page."""
+    address = resolve_url(settings.LOGIN_URL)
+    parts = urlsplit(address)
+    if not parts.netloc:
+        try:
+            resolve("/" + parts.path.removeprefix(get_script_prefix()))
+        except Resolver404:
+            return reverse("console:sign-in")
+    return address
 
 
 def shown(request: HttpRequest, tenant: str, place: Mapping[str, Any], error: ModelyardError) -> HttpResponse:

@@ -1,6 +1,7 @@
 """Signing in and out, choosing a tenant, and one's own account."""
 
 from django.contrib.auth import login, logout, update_session_auth_hash
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -10,7 +11,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from modelyard.control.console import throttle, toasts
-from modelyard.control.console.access import ask_to_sign_in
+from modelyard.control.console.access import ask_to_sign_in, lead_to_sign_in, sign_in_address
 from modelyard.control.console.forms import PasswordForm, SignInForm
 from modelyard.control.tenancy.models import Member
 
@@ -30,6 +31,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     target = safe_next(request)
     if request.user.is_authenticated:
         return redirect(target)
+    if sign_in_address() != reverse("console:sign-in"):
+        return redirect_to_login(target, sign_in_address())
     form = SignInForm(request, data=request.POST if request.method == "POST" else None)
     closed = request.method == "POST" and not throttle.admits(request)
     if request.method == "POST" and not closed and form.is_valid():
@@ -48,14 +51,14 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 def sign_out(request: HttpRequest) -> HttpResponse:
     """End the session."""
     logout(request)
-    return redirect("console:sign-in")
+    return lead_to_sign_in()
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Lead to the only tenant, or let choose among several."""
     if not request.user.is_authenticated:
-        return redirect("console:sign-in")
+        return lead_to_sign_in()
     user = request.user
     memberships = list(Member.objects.filter(user=user).select_related("tenant").order_by("tenant__name"))
     if len(memberships) == 1:
