@@ -13,20 +13,20 @@ from typing import Any
 
 import msgspec
 from asgiref.sync import sync_to_async
+from django.db.models import Manager, QuerySet
 
 from modelyard.client.records import Answer
 from modelyard.client.rows import plain
 from modelyard.config.predictor import read_answer
 from modelyard.core.errors import DeadlineExceeded, ModelyardError, NotFound
 from modelyard.core.reference import Reference, parse_reference
-from modelyard.core.signature import Signature
 from modelyard.embed.process import core as this_core
 from modelyard.embed.rows import body_for
 from modelyard.exchange import passes
 from modelyard.serving.core import Core, slot_of
 from modelyard.serving.message import Request, Response
 from modelyard.serving.router import representative
-from modelyard.serving.served import Snapshot, TenantView
+from modelyard.serving.served import Snapshot, TenantView, VersionView
 
 GRACE_SECONDS = 1.0
 _by_name: tuple[Snapshot | None, dict[str, TenantView]] = (None, {})
@@ -53,6 +53,9 @@ def predict(
         outputs: names of further outputs to give.
         tenant: whose model; else `MODELYARD["TENANT"]`, else the only tenant that there is.
 
+    Returns:
+        The predictions in the order of the rows; of a QuerySet without rows, none.
+
     Raises:
         InvalidInput: when a row does not fit the version's signature, or a field for a needed column is missing;
             for the latter no query was run.
@@ -65,7 +68,10 @@ def predict(
     reference = parse_reference(model)
     core = this_core()
     owner = _owner(core, tenant or core.settings.tenant)
-    body = body_for(rows, lambda: _signature(core, owner, reference), fields, int(core.settings.max_rows))
+    body = body_for(rows, lambda: _answering(core, owner, reference).signature, fields, int(core.settings.max_rows))
+    if isinstance(rows, (QuerySet, Manager)) and not (body.get("data") or body.get("rows")):
+        view = _answering(core, owner, reference)
+        return Answer(model=view.model, version=view.number, predictions=[])
     if entity_ids is not None:
         body["entity_ids"] = plain(list(entity_ids))
     if outputs:
@@ -111,8 +117,8 @@ def _no_owner(name: str | None, known: list[str]) -> str:
     return f"there is no tenant `{name}`, or it is not published yet; {hint}"
 
 
-def _signature(core: Core, owner: TenantView, reference: Reference) -> Signature:
-    """Return what the version that will answer takes; waits for the model's document at its first use."""
+def _answering(core: Core, owner: TenantView, reference: Reference) -> VersionView:
+    """Return the version by whose signature rows are read; waits for the model's document at its first use."""
     slot = slot_of(owner, reference.model)
     there = threading.Event()
     errors: list[ModelyardError] = []
@@ -128,7 +134,7 @@ def _signature(core: Core, owner: TenantView, reference: Reference) -> Signature
         raise DeadlineExceeded(f"the document of model `{reference.model}` did not come in time")
     if slot.served is None:
         raise errors[0] if errors else NotFound(f"model `{reference.model}` is not served")
-    return representative(slot.served, reference).signature
+    return representative(slot.served, reference)
 
 
 def _ask(core: Core, owner: TenantView, reference: Reference, body: bytes) -> Response:

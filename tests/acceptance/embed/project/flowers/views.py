@@ -2,12 +2,13 @@ import json
 import os
 from typing import Any
 
-import modelyard
 from django.contrib.auth import authenticate, login
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.views.decorators.csrf import csrf_exempt
 
+import modelyard
 from flowers.models import Flower
 from modelyard.core.errors import ModelyardError
 
@@ -34,6 +35,7 @@ def by_instances(request: HttpRequest) -> JsonResponse:
 
 
 @csrf_exempt
+@transaction.non_atomic_requests
 async def in_the_loop(request: HttpRequest) -> JsonResponse:
     """Ask twice: held up here, and beside the loop."""
     rows = json.loads(request.body)

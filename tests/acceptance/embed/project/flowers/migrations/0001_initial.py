@@ -5,31 +5,29 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Bed',
+            name="Bed",
             fields=[
-                ('id', models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=50)),
-                ('petal_width', models.FloatField(help_text='of all that grows here: the same clone')),
+                ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=50)),
+                ("petal_width", models.FloatField(help_text="of all that grows here: the same clone")),
             ],
         ),
         migrations.CreateModel(
-            name='Flower',
+            name="Flower",
             fields=[
-                ('id', models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sepal_length', models.FloatField()),
-                ('sepal_width', models.DecimalField(decimal_places=1, max_digits=4)),
-                ('petal_length', models.FloatField(null=True)),
-                ('petal_width', models.FloatField()),
-                ('bed', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, to='flowers.bed')),
-                ('neighbours', models.ManyToManyField(blank=True, to='flowers.flower')),
+                ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("sepal_length", models.FloatField()),
+                ("sepal_width", models.DecimalField(decimal_places=1, max_digits=4)),
+                ("petal_length", models.FloatField(null=True)),
+                ("petal_width", models.FloatField()),
+                ("bed", models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, to="flowers.bed")),
+                ("neighbours", models.ManyToManyField(blank=True, to="flowers.flower")),
             ],
         ),
     ]
