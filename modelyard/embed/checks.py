@@ -22,6 +22,7 @@ from modelyard.embed.project import EXAMPLE, Unfit, adopted
 OURS = Path(__file__).resolve().parent.parent
 TEMPLATE = "console/base.html"
 MARK = "modelyard-live"
+NAMESPACE = "console"
 PROCESSORS = ("django.template.context_processors.request", "django.contrib.auth.context_processors.auth")
 MIDDLEWARE = (
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -67,6 +68,27 @@ def check_addresses(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
             id="modelyard.E004",
         )
     ]
+
+
+def check_namespaces(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
+    """The console's links lead to the console."""
+    names = [entry.namespace for entry in _resolvers(get_resolver().url_patterns)]
+    if names.count(NAMESPACE) < 2:
+        return []
+    return [
+        Error(
+            f"another include takes the URL namespace {NAMESPACE!r}, so that the console's links may lead there",
+            hint="give the other one another `app_name`, or `include(..., namespace=...)`",
+            id="modelyard.E017",
+        )
+    ]
+
+
+def _resolvers(entries: Any) -> Iterator[URLResolver]:
+    for entry in entries:
+        if isinstance(entry, URLResolver):
+            yield entry
+            yield from _resolvers(entry.url_patterns)
 
 
 def _walk(entries: Any) -> Iterator[URLPattern]:
@@ -263,6 +285,7 @@ def check_cache(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
 ALL: tuple[Callable[..., list[CheckMessage]], ...] = (
     check_settings,
     check_addresses,
+    check_namespaces,
     check_database,
     check_routers,
     check_folders,

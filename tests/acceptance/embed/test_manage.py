@@ -73,6 +73,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "another's app is missing": ("INSTALLED_APPS.remove('django_htmx')", "modelyard.E001", "'django_htmx' is missing"),
     "no include": ("ROOT_URLCONF = 'nowhere'", "modelyard.E003", 'include("modelyard.embed.urls")'),
     "two includes": ("ROOT_URLCONF = 'twice'", "modelyard.E004", "is included 2 times"),
+    "a namespace that is taken": ("ROOT_URLCONF = 'taken'", "modelyard.E017", "takes the URL namespace 'console'"),
     "another database": (
         "DATABASES = {'default': {'ENGINE': 'django.db.backends.dummy'}}", "modelyard.E005", "expected PostgreSQL",
     ),
@@ -102,6 +103,8 @@ FILES = {
     "nowhere.py": "urlpatterns = []",
     "twice.py": "from django.urls import include, path\n"
     "urlpatterns = [path('a/', include('modelyard.embed.urls')), path('b/', include('modelyard.embed.urls'))]",
+    "taken.py": "from django.urls import include, path\nfrom garden.urls import urlpatterns\n"
+    "urlpatterns = [*urlpatterns, path('c/', include(([], 'console')))]",
     "routers.py": "class Ours:\n    def db_for_write(self, model, **hints):\n"
     "        return 'other' if model._meta.app_label == 'modelyard_registry' else None\n"
     "class People:\n    def db_for_read(self, model, **hints):\n"
