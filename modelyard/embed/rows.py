@@ -84,7 +84,7 @@ def _of_instances(
             f"the rows are of {_called(type(rows[0]))} and of {type(other).__name__}: expected instances of one model"
         )
     if model is not None and made is None:
-        own = set(vars(rows[0]))
+        own = [name for name in vars(rows[0]) if not name.startswith("_") and _field(model, name) is None]
         wanted = [(column, lookup) for column, lookup in wanted if _is_there(model, column, lookup, own)]
     related = {path for _, lookup in wanted if (path := _relations(model, lookup))}
     if rows and related:

@@ -1,6 +1,5 @@
 """A Django project of somebody else's, in which Modelyard is an app among others, under each server that runs such."""
 
-import os
 import pickle
 import signal
 import subprocess
@@ -116,8 +115,9 @@ class Server:
         return answer.json()
 
     def stop(self) -> int:
+        """End it as it is ended: servers by SIGTERM, the development server by Ctrl-C."""
         self.client.close()
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(signal.SIGINT if self.name == "runserver-noreload" else signal.SIGTERM)
         return self.process.wait(60)
 
 
@@ -196,17 +196,3 @@ def serve(garden: Garden, name: str, **more: str) -> Server:
         assert process.poll() is None, garden.said(name)
         assert time.monotonic() < end, garden.said(name)
         time.sleep(0.1)
-
-
-def children_of(pid: int) -> list[int]:
-    """Return the processes whose parent is `pid`; Linux only."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[1]) == pid and os.getpid() != int(entry.name):
-                found.append(int(entry.name))
-    return found

@@ -9,8 +9,9 @@ from tests.acceptance.embed.conftest import COMMANDS, Garden, serve
 
 pytestmark = pytest.mark.timeout(400)
 
-CLEAN = [name for name in COMMANDS if name not in ("runserver-noreload", "uvicorn-plain")]
-"""Servers that let a process end what it began. The others are killed by the signal that ends them."""
+CLEAN = [name for name in COMMANDS if name not in ("runserver", "uvicorn-plain")]
+"""Servers that let a process end what it began. The others kill it: uvicorn by the signal that it was ended by, and
+runserver's reloader at once when it is told to end."""
 
 
 def handed_over(garden: Garden, ids: set[str]) -> set[str]:

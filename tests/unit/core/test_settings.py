@@ -195,3 +195,48 @@ def test_settings_can_be_copied() -> None:
     assert copy.deepcopy(settings).port == 9000
     assert copy.copy(settings).port == 9000
     assert "9000" not in repr(settings)
+
+
+class TestOfADictionary:
+    """As a Django project says them: names in upper case, values of Python's own types."""
+
+    def test_values_of_every_kind_are_read_as_their_variables_would_be(self, tmp_path: Path) -> None:
+        given = {
+            "HOME": tmp_path,
+            "MAX_ROWS": 7,
+            "INLINE_SECONDS": 0.001,
+            "UNSAFE_WITHOUT_SANDBOX": True,
+            "PRELOAD": ["iris", "churn"],
+            "BROKER_URL": None,
+        }
+        settings = Settings.of(given)
+        assert settings.home == tmp_path
+        assert settings.artifacts == tmp_path / "artifacts"
+        assert (settings.max_rows, settings.inline_seconds, settings.unsafe_without_sandbox) == (7, 0.001, True)
+        assert settings.preload == ("iris", "churn")
+        assert settings.broker_url is None
+
+    def test_defaults_stand_in_for_the_tables_own(self) -> None:
+        assert Settings.of({"HOME": "/x"}, public_url="").predict_url == ""
+        given = {"HOME": "/x", "PUBLIC_URL": "https://shop.example.com/ml/"}
+        assert Settings.of(given, public_url="").public_url == "https://shop.example.com/ml"
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ({"MAX_ROW": 1}, "MAX_ROW is no setting; did you mean MAX_ROWS?"),
+            ({"max_rows": 1}, "max_rows is no setting; did you mean MAX_ROWS?"),
+            ({"MAX_ROW": None}, "MAX_ROW is no setting; did you mean MAX_ROWS?"),
+            ({"MAX_ROWS": True}, "MAX_ROWS: 'true' does not fit, expected a whole number of 1 or more"),
+            ({7: 1}, "7 is no setting"),
+        ],
+    )
+    def test_what_does_not_fit_is_named_without_a_prefix(self, given: dict[Any, Any], said: str) -> None:
+        with pytest.raises(Misconfigured) as caught:
+            Settings.of(given)
+        assert said in caught.value.message
+        assert "MODELYARD_" not in caught.value.message
+
+    def test_the_environment_is_not_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MODELYARD_MAX_ROWS", "3")
+        assert Settings.of({}).max_rows == 10_000
