@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.core.checks import register
+from django.core.exceptions import ImproperlyConfigured
 
 
 class EmbedConfig(AppConfig):
@@ -7,6 +8,14 @@ class EmbedConfig(AppConfig):
     label = "modelyard_embed"
     verbose_name = "Modelyard"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def import_models(self) -> None:
+        """Say what lacks while Django reads the models: those of our apps need each other, and fail less plainly."""
+        from modelyard.embed.lacking import check_apps, lacking_apps
+
+        if any(name.startswith("modelyard.") for name in lacking_apps()):
+            raise ImproperlyConfigured("; ".join(f"{found.id}: {found.msg} ({found.hint})" for found in check_apps()))
+        super().import_models()
 
     def ready(self) -> None:
         from modelyard.embed.lacking import check_apps, lacking_apps

@@ -1,7 +1,7 @@
 """`manage.py check`: each thing in a project that would keep us from working, with what mends it."""
 
-import os
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -174,7 +174,11 @@ def _unwritable(folder: Path) -> str:
     there = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
     if not there.is_dir():
         return f"{there} is a file"
-    return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} is not writable for this user"
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return ""
+    except OSError as error:
+        return f"{there}: {(error.strerror or type(error).__name__).lower()}"
 
 
 def check_time(app_configs: Any = None, **_: Any) -> list[CheckMessage]:

@@ -5,14 +5,15 @@ server running. The project's middleware is left out: it is for what comes from 
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 from django.conf import settings
 from django.core.handlers.exception import convert_exception_to_response
-from django.core.handlers.wsgi import WSGIHandler
+from django.core.handlers.wsgi import WSGIHandler, get_script_name
+from django.urls import set_script_prefix
 
 from modelyard.client import Client
 from modelyard.control.rest.authentication import HANDED_IN
@@ -27,13 +28,31 @@ DATA = ("predict", "v2")
 
 
 class Bare(WSGIHandler):
-    """The project's addresses and views without its middleware."""
+    """The project's addresses and views without its middleware, and within the caller's own database connection.
+
+    Django closes connections where a request begins and ends; here none does: the caller may be in a transaction.
+    """
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        set_script_prefix(get_script_name(environ))
+        response = self.get_response(self.request_class(environ))
+        start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
+        return _whole(response)
 
     def load_middleware(self, is_async: bool = False) -> None:
         self._view_middleware: list[Any] = []
         self._template_response_middleware: list[Any] = []
         self._exception_middleware: list[Any] = []
         self._middleware_chain = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined]
+
+
+def _whole(response: Any) -> Iterator[bytes]:
+    """Give a response's body, and let go of its files when it is at its end."""
+    try:
+        yield from response
+    finally:
+        for close in response._resource_closers:
+            close()
 
 
 class Inside:

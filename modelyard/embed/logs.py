@@ -28,4 +28,4 @@ def as_record(logger: Any, level: str, event: MutableMapping[str, Any]) -> dict[
     action = str(event.pop("event", ""))
     message = " ".join([action, *(f"{name}={value!r}" for name, value in event.items())])
     extra = {"action": action, "facts": dict(event)}
-    return {"msg": message.replace("%", "%%"), "exc_info": exc_info, "stack_info": stack_info, "extra": extra}
+    return {"msg": message, "exc_info": exc_info, "stack_info": stack_info, "extra": extra}

@@ -39,12 +39,12 @@ def test_the_projects_own_tests_pass(bare: Garden) -> None:
     ran = re.search(r"Ran (\d+) tests", said)
     assert ran, said
     assert int(ran[1]) >= 20
-    assert said.rstrip().endswith("OK")
+    assert "\nOK\n" in said, said
 
 
 def test_the_projects_own_tests_pass_on_postgresql(bare: Garden, postgresql: str) -> None:
     said = bare.manage("test", "flowers", "--noinput", GARDEN_DATABASE=postgresql).stderr
-    assert said.rstrip().endswith("OK"), said
+    assert "\nOK\n" in said, said
 
 
 def test_our_log_lines_go_where_the_project_says(bare: Garden) -> None:
@@ -127,7 +127,8 @@ def test_each_misconfiguration_is_named_with_its_mend(bare: Garden, tmp_path: Pa
     said = " ".join((done.stdout + done.stderr).split())
     assert code in said, said
     assert mend in said, said
-    assert "Traceback" not in said, said
+    # Without one of our own apps Django cannot even read the models: no check can run then.
+    assert ("Traceback" in said) == (what == "an app is missing"), said
     assert done.returncode == (0 if ".W" in code else 1), said
 
 

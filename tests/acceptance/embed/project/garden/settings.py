@@ -80,6 +80,7 @@ STATIC_URL = "/assets/"
 STATIC_ROOT = PLACE / "assets"
 WHITENOISE_USE_FINDERS = True
 LOGIN_URL = "/hallo/"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick: the tests make many people
 SESSION_COOKIE_NAME = "garden"
 
 # The florist's own API: nothing of it may reach Modelyard's.
