@@ -62,7 +62,7 @@ class Garden:
     @property
     def environment(self) -> dict[str, str]:
         told = environment(GARDEN_PLACE=str(self.place), DJANGO_SETTINGS_MODULE="garden.settings")
-        return {**told, "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
+        return {**told, "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1", "HOME": str(self.place)}
 
     def manage(self, *words: object, check: bool = True, **more: str) -> "subprocess.CompletedProcess[str]":
         """Run `manage.py` to its end."""

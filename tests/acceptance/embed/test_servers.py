@@ -1,5 +1,6 @@
 """The same project, and the same answers, under every server that runs Django projects."""
 
+import json
 import time
 
 import pytest
@@ -99,3 +100,26 @@ def test_a_body_that_is_too_large_is_not_taken(garden: Garden) -> None:
         refused = server.client.post("/ml/predict/iris", content=rows, headers={**bearer, **kind})
         assert refused.json()["error"]["code"] == "too_large"
         server.stop()
+
+
+FORKED = """
+import json, os
+import modelyard
+rows = %r
+before = modelyard.predict("iris", rows).predictions
+child = os.fork()
+if not child:
+    from modelyard.embed import process
+    again = modelyard.predict("iris", rows).predictions
+    process.stop()
+    os._exit(0 if again == before else 1)
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+print(json.dumps([code, before, modelyard.predict("iris", rows).predictions]))
+"""
+
+
+def test_a_child_makes_a_core_of_its_own(garden: Garden) -> None:
+    """Whoever predicts while the project is loaded, before the server forks, does no harm to the children."""
+    told = garden.manage("shell", "-v0", "-c", FORKED % garden.rows)
+    assert json.loads(told.stdout) == [0, garden.expected, garden.expected]
+    assert garden.spooling() == []
