@@ -55,7 +55,7 @@ def test_predictions_are_answered_in_process(garden: Garden, name: str) -> None:
     with Client(f"{server.url}/ml", garden.key) as yard:
         over_http = yard.predict("iris", garden.rows)
         assert over_http.predictions == garden.expected
-        assert [model.name for model in yard.models()] == ["iris"]
+        assert "iris" in [model.name for model in yard.models()]
     ids.add(over_http.prediction_ids[0].rpartition(".")[0])
 
     code = server.stop()
@@ -79,7 +79,9 @@ def test_a_version_comes_by_the_api_beneath_the_prefix(garden: Garden, name: str
         deployed = yard.promote(model, version)
         assert deployed.undo
         assert deployed.undo["path"] == f"/ml/api/v1/models/{model}/deactivate"
-        assert yard.predict(model, garden.rows).predictions == garden.expected
+        time.sleep(1.0)  # the worker that was asked knows at once, the others within a second
+        for _ in range(6):
+            assert yard.predict(model, garden.rows).predictions == garden.expected
         yard.deactivate(model)
         yard.delete(model)
     server.stop()
