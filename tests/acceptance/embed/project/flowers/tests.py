@@ -1,8 +1,11 @@
 """What the florist's own test suite says of Modelyard, run by `manage.py test`."""
 
 import json
+import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from django.apps import apps
 from django.conf import settings
@@ -11,11 +14,12 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import TestCase, override_settings
-from django.urls import reverse
+from django.urls import URLResolver, reverse
 
 from modelyard.control.tenancy import services
 from modelyard.control.tenancy.models import ApiKey, AuditEntry, Tenant
 from modelyard.core.errors import Misconfigured
+from modelyard.embed import addresses
 from modelyard.embed import admin as ours
 
 PASSWORD = "hyacinthus-orientalis"
@@ -77,6 +81,39 @@ class Addresses(InTheGarden):
 
     def test_errors_of_the_project_look_as_it_wants(self) -> None:
         self.assertNotContains(self.client.get("/nothing/"), "Modelyard", status_code=404)
+
+
+OPEN = {"health/live", "health/ready", "api/schema/", "api/docs/"}
+
+
+class Shut(InTheGarden):
+    def test_every_address_of_ours_is_shut_to_nobody_but_the_open_ones(self) -> None:
+        count = 0
+        for route in routes(addresses.urlpatterns):
+            if route in OPEN or route.startswith("^"):
+                continue
+            path = "/ml/" + re.sub(r"<(?:(\w+):)?\w+>", lambda found: EXAMPLES.get(found[1], "iris"), route)
+            for method in ("get", "post", "put", "patch", "delete"):
+                answer = getattr(self.client, method)(path)
+                sent_away = answer.status_code == 302 and answer["Location"].startswith("/hallo/")
+                self.assertTrue(
+                    sent_away or answer.status_code in (401, 403, 405), f"{method} {path}: {answer.status_code}"
+                )
+                count += 1
+        self.assertGreater(count, 200)
+        for path in ("predict/iris", "v2/models/iris", "v2/"):
+            self.assertEqual(self.client.get(f"/ml/{path}").status_code, 401, path)
+
+
+EXAMPLES = {"int": "1", "uuid": "6d1d1c40-0000-4000-8000-000000000000"}
+
+
+def routes(entries: Any, before: str = "") -> Iterator[str]:
+    for entry in entries:
+        if isinstance(entry, URLResolver):
+            yield from routes(entry.url_patterns, before + str(entry.pattern))
+        else:
+            yield before + str(entry.pattern)
 
 
 class Rules(InTheGarden):
