@@ -1,6 +1,5 @@
 """Which pages elsewhere may call from a browser."""
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -9,6 +8,7 @@ from modelyard.control.console import reads, toasts
 from modelyard.control.console.access import page
 from modelyard.control.console.forms import OriginForm
 from modelyard.control.console.rendering import show
+from modelyard.control.rest.public import predict_url, public_url
 from modelyard.control.tenancy import services as tenancy
 from modelyard.control.tenancy.models import AllowedOrigin, Scope
 from modelyard.control.tenancy.services import Actor
@@ -32,8 +32,8 @@ def origins(request: HttpRequest, actor: Actor) -> HttpResponse:
         "section": "origins",
         "form": form,
         "page": reads.page_of(AllowedOrigin.objects.of(actor.tenant), request.GET.get("page")),
-        "api_url": settings.MODELYARD.public_url,
-        "predict_url": settings.MODELYARD.predict_url,
+        "api_url": public_url(),
+        "predict_url": predict_url(),
     }
     return show(request, actor, "origins.html", context, status=422 if form.is_bound else 200)
 
