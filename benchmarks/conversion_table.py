@@ -5,12 +5,12 @@ every row of the data. Everything runs in this process, since the models are its
 """
 
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from sklearn import datasets, ensemble, linear_model, neighbors, svm
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -57,7 +57,9 @@ def row(data: str, kind: str, estimator: Any) -> str:
     original = SklearnRuntime(fitted, signature)
     try:
         graph = conversion.convert(fitted, signature)
-        runtime = OnnxRuntime(onnxruntime.InferenceSession(graph), signature)
+        with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
+            Path(file.name).write_bytes(graph)
+            runtime = OnnxRuntime.load(Path(file.name), signature)
     except Exception as error:
         reason = str(error).rpartition("] : ")[2] or str(error)
         return f"| {data} | {kind} | child | | | {reason[:110]} |"

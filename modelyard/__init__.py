@@ -1,6 +1,11 @@
 """Modelyard turns a trained Python model into a governed, monitored prediction service."""
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# ONNX Runtime reads this when it is first imported, and else writes an id beneath the home folder and reports to its
+# makers. Here, as no process of ours gets at it but through this package, whatever its environment.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from modelyard.client import Client

@@ -254,3 +254,16 @@ def test_sigterm_ends_it_cleanly(yard: Yard, iris: Trained, serve: Callable[...,
     assert server.stop(signal.SIGTERM) == 0
     assert [path.name for path in yard.settings.spool.iterdir()] == ["host"]
     assert len(list(yard.medium.keys("spool/"))) == 1
+
+
+def test_it_leaves_nothing_in_the_home_of_its_user(serve: Callable[..., Server], yard: Yard, iris: Trained) -> None:
+    """ONNX Runtime keeps an id there when it reports to its makers."""
+    user = yard.home / "user"
+    user.mkdir()
+    version = yard.version(iris, 11)
+    yard.publish("iris", {1: version})
+    yard.publish("child", {1: yard.version(iris, 12, isolated=True)})
+    with serve(HOME=str(user), ORT_DISABLE_TELEMETRY="0", XDG_CACHE_HOME="").client() as client:
+        for model in ("iris", "child"):
+            assert client.post(f"/predict/{model}", json={"rows": [FIT]}).status_code == 200
+        assert list(user.rglob("*")) == []
