@@ -158,6 +158,8 @@ TABLE: tuple[Setting, ...] = (
             "models that the data plane loads at start: `all`, `none`, or names with commas"),
     Setting("max_loaded_bytes", _count, 4096 * MIB,
             "bytes of memory for all models that were loaded on demand; past it those go that were used least lately"),
+    Setting("idle_seconds", _seconds, 120.0,
+            "seconds after which the data plane unloads a version that no plan names, when nobody asked for it"),
     Setting("max_upload_bytes", _count, 512 * MIB, "bytes of an uploaded model, all files together"),
     Setting("max_body_bytes", _count, 8 * MIB, "bytes of a prediction request's body"),
     Setting("max_rows", _count, 10_000, "rows of a prediction request"),

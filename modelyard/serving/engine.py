@@ -7,7 +7,8 @@ queue (batching, deadlines) -> runtime (in process, or in its sandboxed child).
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 
 from modelyard.core.errors import ModelyardError, Unavailable
@@ -23,7 +24,6 @@ log = logging.getLogger(__name__)
 LOADING_THREADS = 4
 RUNNING_THREADS = 32
 RETRY_SECONDS = 5.0
-IDLE_SECONDS = 600.0
 ROOM_SECONDS = 5.0
 """How long a load waits for room while all that could go is in use."""
 ROOM_POLL_SECONDS = 0.02
@@ -40,7 +40,7 @@ class Engine:
 
     def __init__(self, settings: Settings, loader: Loader, *, deliver: Deliver, defer: Defer) -> None:
         self.retry_seconds = RETRY_SECONDS
-        self.idle_seconds = IDLE_SECONDS
+        self.idle_seconds: float = settings.idle_seconds
         self.loads = 0
         self._loader = loader
         self._deliver = deliver
@@ -53,6 +53,7 @@ class Engine:
         self._max_loaded_bytes: int = settings.max_loaded_bytes
         self._queues: dict[VersionKey, VersionQueue] = {}
         self._pinned: frozenset[VersionKey] = frozenset()
+        self._awaited: Counter[VersionKey] = Counter()
         self._lock = threading.Lock()
         self._stopping = False
         self._loading = ThreadPoolExecutor(LOADING_THREADS, thread_name_prefix="load")
@@ -103,17 +104,30 @@ class Engine:
     ) -> None:
         """Load what is not loaded and then call `ready` once, with None or the first error. `pin`: see `pin`."""
         wanted = list(versions)
-        if pin:
-            with self._lock:
-                self._pinned |= {key for key, _, _ in wanted}
+        keys = [key for key, _, _ in wanted]
+        with self._lock:
+            self._awaited.update(keys)
+            if pin:
+                self._pinned |= set(keys)
         queues = [self.queue(*version) for version in wanted]
-        waits = _Countdown(len(queues), ready)
+
+        def told(error: ModelyardError | None) -> None:
+            try:
+                ready(error)
+            finally:
+                self._let_go(keys, queues)
+
+        waits = _Countdown(len(queues), told)
         for queue in queues:
             queue.watch(waits.one)
 
-    def is_loaded(self, key: VersionKey) -> bool:
-        queue = self._queues.get(key)
-        return queue is not None and queue.is_ready
+    def _let_go(self, keys: Sequence[VersionKey], queues: Sequence[VersionQueue]) -> None:
+        """Nobody waits for these any more; they count as just used, so that what now names them is looked at first."""
+        now = time.monotonic()
+        with self._lock:
+            self._awaited -= Counter(keys)
+            for queue in queues:
+                queue.last_used = max(queue.last_used, now)
 
     def pin(self, keys: Iterable[VersionKey]) -> None:
         """Let these, and no others, stay loaded whatever else is asked for."""
@@ -136,15 +150,24 @@ class Engine:
         for queue in tuple(self._queues.values()):
             queue.expire(now)
 
-    def retire_idle(self, keep: set[VersionKey]) -> None:
-        """Unload what is in no plan and was not asked for lately."""
-        before = time.monotonic() - self.idle_seconds
+    def retire_idle(self, planned: Set[VersionKey], named: Set[VersionKey], looked_at: float) -> None:
+        """Unload what no document names, and what no plan names and nobody asked for lately.
+
+        `looked_at`: on `time.monotonic`, before the documents were looked at; what was used since then stays.
+        """
+        before = looked_at - self.idle_seconds
         with self._lock:
-            idle = [key for key, queue in self._queues.items() if key not in keep and queue.last_used < before]
+            idle = [
+                key
+                for key, queue in self._queues.items()
+                if key not in planned
+                and not self._awaited[key]
+                and queue.last_used < (before if key in named else looked_at)
+            ]
             queues = [self._queues.pop(key) for key in idle]
         for queue in queues:
             queue.retire()
-        self._loader.prune({digest for _, _, digest in keep})
+        self._loader.prune({digest for _, _, digest in planned})
 
     def stop(self) -> None:
         """Finish what is under way and unload everything."""

@@ -187,9 +187,6 @@ class Pickup:
             slot.swap(served)
             if not self._is_preloaded(slot):
                 return
-        if all(self._engine.is_loaded(view.key) for view in planned):
-            self._taken(slot, served)
-            return
 
         def ready(error: ModelyardError | None) -> None:
             if error is None:
@@ -280,23 +277,26 @@ class Pickup:
             self._recorder.event("refused", tenant=what if what.isdigit() else None, message=reason)
 
     def _tidy(self) -> None:
-        """Now and then pin what is preloaded, and unload what no plan names."""
-        if time.monotonic() - self._tidied < TIDY_SECONDS:
+        """Now and then pin what is preloaded, and unload what nothing needs."""
+        now = time.monotonic()
+        if now - self._tidied < TIDY_SECONDS:
             return
-        self._tidied = time.monotonic()
-        keep: set[VersionKey] = set()
+        self._tidied = now
+        planned: set[VersionKey] = set()
+        named: set[VersionKey] = set()
         pinned: set[VersionKey] = set()
         for tenant in self.snapshot.tenants.values():
             for slot in tenant.slots.values():
                 served = slot.served
                 if served is not None:
-                    numbers = served.document.plan.versions
-                    planned = {served.views[number].key for number in numbers if number in served.views}
-                    keep |= planned
+                    views = served.views
+                    plan = {views[number].key for number in served.document.plan.versions if number in views}
+                    named |= {view.key for view in views.values()}
+                    planned |= plan
                     if self._is_preloaded(slot):
-                        pinned |= planned
+                        pinned |= plan
         self._engine.pin(pinned)
-        self._engine.retire_idle(keep)
+        self._engine.retire_idle(planned, named, now)
         if time.monotonic() - self._swept >= SWEEP_SECONDS:
             self._swept = time.monotonic()
             self.sweep()

@@ -3,6 +3,7 @@
 import gc
 import random
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,13 @@ from typing import Any
 import httpx2
 import pytest
 
+from modelyard.core.plan import Arm, Plan
+from modelyard.exchange import publication
+from modelyard.exchange.snapshot import ServedVersion
+from modelyard.sandbox.isolated import IsolatedRuntime
 from modelyard.serving import engine as engines
+from modelyard.serving import pickup
+from modelyard.serving.cost import Cost
 from modelyard.serving.residency import expected_bytes
 from tests.integration.serving.test_core import Asker
 from tests.integration.serving.yard import Server, Trained, Yard, wait_until
@@ -187,3 +194,71 @@ def test_a_model_that_nobody_asks_for_costs_at_most_2_kilobytes(
         tracemalloc.stop()
     assert sum(stat.size for stat in traces.statistics("filename")) / count <= 2048
     assert one.ask("/predict/model-09999", {"rows": iris.sample(1)})["predictions"] == [0]
+
+
+@pytest.fixture
+def tidy_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickup, "TIDY_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("tidy_often")
+@pytest.mark.parametrize("gone", ["the version", "the model", "the tenant"])
+def test_what_no_document_names_is_unloaded_with_its_child(
+    yard: Yard, iris: Trained, asker: Callable[..., Asker], gone: str
+) -> None:
+    first, second = yard.version(iris, 1), yard.version(iris, 2, isolated=True)
+    yard.publish("iris", {1: first, 2: second}, 2 if gone != "the version" else 1)
+    one = asker(idle_seconds=1000.0)
+    assert one.ask("/predict/iris:2", {"rows": iris.sample(1)})["version"] == 2
+    runtime = one.core.engine._queues["1", 2, second.digest]._runtime
+    assert isinstance(runtime, IsolatedRuntime)
+    assert runtime.pid is not None
+    if gone == "the version":
+        yard.publish("iris", {1: first}, 1)
+    elif gone == "the model":
+        yard.models["1"].clear()
+        yard.publish_tenant()
+    else:
+        publication.forget_tenant(yard.medium, "1")
+    wait_until(lambda: runtime.pid is None)
+    assert set(one.core.engine._queues) <= {("1", 1, first.digest)}
+
+
+@pytest.mark.usefixtures("tidy_often")
+def test_what_is_named_but_in_no_plan_goes_when_nobody_asks(
+    yard: Yard, iris: Trained, asker: Callable[..., Asker]
+) -> None:
+    versions = {1: yard.version(iris, 1)}
+    yard.publish("iris", versions)
+    one = asker(idle_seconds=1.0)
+    wait_until(one.core.pickup.settled.is_set)
+    yard.publish("iris", versions, None)
+    wait_until(lambda: one.send("/predict/iris", {"rows": iris.sample(1)}).status == 409)
+    for _ in range(15):  # somebody asks
+        time.sleep(0.1)
+        assert one.ask("/predict/iris:1", {"rows": iris.sample(1)})["version"] == 1
+    assert one.core.engine.loads == 1
+    wait_until(lambda: not one.core.engine._queues)
+
+
+@pytest.mark.usefixtures("tidy_often")
+def test_what_a_new_document_will_name_is_not_unloaded_while_it_loads(
+    yard: Yard, iris: Trained, asker: Callable[..., Asker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = yard.version(iris, 1)
+    yard.publish("iris", {1: first})
+    one = asker(idle_seconds=1000.0)
+    wait_until(one.core.pickup.settled.is_set)
+    load = one.core.engine._loader.load
+
+    def slow(tenant: str, version: ServedVersion, cost: Cost) -> Any:
+        time.sleep(0.3 * (version.id - 1))
+        return load(tenant, version, cost)
+
+    monkeypatch.setattr(one.core.engine._loader, "load", slow)
+    plan = Plan(arms=(Arm(2, 0.5), Arm(3, 0.5)))
+    yard.publish("iris", {1: first, 2: yard.version(iris, 2), 3: yard.version(iris, 3)}, plan)
+    wait_until(lambda: one.ask("/predict/iris", {"rows": iris.sample(1)})["version"] != 1)
+    time.sleep(0.3)
+    assert one.core.engine.loads == 3
+    assert {key[1] for key in one.core.engine._queues} == {1, 2, 3}
