@@ -27,13 +27,14 @@ def convert(estimator: Any, signature: Signature) -> bytes:
         import skl2onnx
     except ModuleNotFoundError:
         raise NotConvertible("the package skl2onnx is not installed") from None
+    inputs = _inputs(estimator, signature)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             trees.register()
             graph = skl2onnx.convert_sklearn(
                 estimator,
-                initial_types=_inputs(estimator, signature),
+                initial_types=inputs,
                 options=_options(steps_of(estimator)[-1]),
                 target_opset=_OPSET,
             )
@@ -45,7 +46,7 @@ def convert(estimator: Any, signature: Signature) -> bytes:
         raise NotConvertible(
             "ONNX Runtime computes the probabilities of support vector machines in float32, not near enough"
         )
-    _name_outputs(graph, signature)
+    _name(graph, [name for name, _ in inputs], signature)
     data: bytes = graph.SerializeToString()
     return data
 
@@ -100,24 +101,30 @@ def _options(final: Any) -> dict[int, dict[str, Any]]:
     return {id(final): options} if options else {}
 
 
-def _name_outputs(graph: Any, signature: Signature) -> None:
-    """Give the graph's outputs the signature's names, and drop those that it does not have."""
+def _name(graph: Any, names: list[str], signature: Signature) -> None:
+    """Give the graph's inputs their `names` and its outputs the signature's, and drop those that it does not have.
+
+    The converter keeps the inputs' order, but makes words of their names: `a/b` and `a b` become `a_b` and `a_b1`.
+    """
     wanted = [output.name for output in signature.outputs if output.role in (Role.PREDICTION, Role.PROBABILITIES)]
-    outputs = list(graph.graph.output)
+    outputs, inputs = list(graph.graph.output), list(graph.graph.input)
     if len(outputs) < len(wanted):
         raise NotConvertible(f"the graph gives {len(outputs)} outputs, the estimator {len(wanted)}")
-    taken = {item.name for item in graph.graph.input}
-    if taken & set(wanted):
+    if len(names) != len(inputs):
+        raise NotConvertible(f"the graph takes {len(inputs)} inputs, the estimator {len(names)} columns")
+    if set(names) & set(wanted):
         raise NotConvertible("a column has the name of an output")
-    aside = {output.name: f"modelyard_output_{number}" for number, output in enumerate(outputs)}
+    aside = {item.name: f"modelyard_input_{number}" for number, item in enumerate(inputs)}
+    aside |= {output.name: f"modelyard_output_{number}" for number, output in enumerate(outputs)}
     inner = {name: f"inner_{name}" for name in wanted}  # of a value inside that happens to have the name
-    final = {f"modelyard_output_{number}": name for number, name in enumerate(wanted)}
-    for names in (aside, inner, final):
+    final = {f"modelyard_input_{number}": name for number, name in enumerate(names)}
+    final |= {f"modelyard_output_{number}": name for number, name in enumerate(wanted)}
+    for mapping in (aside, inner, final):
         for node in graph.graph.node:
-            _rename(node, names)
+            _rename(node, mapping)
     del graph.graph.output[len(wanted) :]
-    for output, name in zip(graph.graph.output, wanted, strict=True):
-        output.name = name
+    for item, name in zip([*graph.graph.input, *graph.graph.output], [*names, *wanted], strict=True):
+        item.name = name
 
 
 def _rename(node: Any, names: dict[str, str]) -> None:
