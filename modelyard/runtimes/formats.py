@@ -187,30 +187,50 @@ _STRINGS = ("UNICODE", "STRING")
 
 def globals_named(file: IO[bytes]) -> Iterator[tuple[str, str]]:
     """Give (module, name) of what the pickle would import, read from its opcodes alone; an incomplete list for
-    hostile files, so only advice. Ends quietly where the stream is not plain opcodes (joblib's arrays).
+    hostile files, so only advice. Ends quietly where the stream is not plain opcodes (joblib's arrays of numbers).
 
-    The last two strings stand for STACK_GLOBAL's operands; memoised ones are looked up.
+    joblib's arrays of objects are pickles within the pickle, each with a memo of its own.
     """
-    memo: dict[int, str] = {}
-    strings: list[str] = []
+    outer: list[_Operands] = []
+    operands = _Operands()
+    count = 0
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
-            if count > _MAX_OPCODES:
-                return
-            if opcode.name == "GLOBAL" and isinstance(argument, str):
-                module, _, name = argument.partition(" ")
-                yield module, name
-            elif opcode.name == "STACK_GLOBAL" and len(strings) > 1:
-                yield strings[-2], strings[-1]
-            elif opcode.name == "MEMOIZE" and strings:
-                memo[len(memo)] = strings[-1]
-            elif opcode.name in ("BINGET", "LONG_BINGET") and isinstance(argument, int):
-                strings.append(memo.get(argument, ""))
-            elif any(word in opcode.name for word in _STRINGS) and isinstance(argument, str):
-                strings.append(argument)
-            del strings[:-8]
+        while True:
+            for opcode, argument, _ in pickletools.genops(file):
+                count += 1
+                if count > _MAX_OPCODES:
+                    return
+                if opcode.name == "PROTO" and operands.memo:
+                    outer.append(operands)
+                    operands = _Operands()
+                elif opcode.name == "GLOBAL" and isinstance(argument, str):
+                    module, _, name = argument.partition(" ")
+                    yield module, name
+                elif opcode.name == "STACK_GLOBAL" and all(operands.last):
+                    yield operands.last[0] or "", operands.last[1] or ""
+                operands.follow(opcode.name, argument)
+            operands = outer.pop()
     except Exception:
         return
+
+
+class _Operands:
+    """The last two things pushed, None for what is no text, and the memo: what STACK_GLOBAL takes its names from."""
+
+    def __init__(self) -> None:
+        self.last: tuple[str | None, str | None] = (None, None)
+        self.memo: dict[int, str | None] = {}
+
+    def follow(self, opcode: str, argument: object) -> None:
+        if opcode == "MEMOIZE":
+            self.memo[len(self.memo)] = self.last[1]
+        elif opcode.endswith("PUT") and isinstance(argument, int):
+            self.memo[argument] = self.last[1]
+        elif opcode.endswith("GET") and isinstance(argument, int):
+            self.last = (self.last[1], self.memo.get(argument))
+        elif opcode not in ("PROTO", "FRAME"):
+            text = argument if any(word in opcode for word in _STRINGS) and isinstance(argument, str) else None
+            self.last = (self.last[1], text)
 
 
 def named_release(data: bytes) -> str | None:

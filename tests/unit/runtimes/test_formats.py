@@ -1,7 +1,10 @@
+import importlib
 import pickle
 from io import BytesIO
 from pathlib import Path
 
+import joblib
+import numpy as np
 import pytest
 
 from modelyard.core.errors import ModelRefused, UnsupportedFormat
@@ -67,6 +70,25 @@ def test_globals_are_read_without_running() -> None:
     for protocol in (0, 2, 4):
         named = set(globals_named(BytesIO(pickle.dumps(pytest.raises, protocol=protocol))))
         assert ("_pytest.raises", "raises") in named
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_globals_around_joblibs_arrays_of_objects_are_those_that_there_are(protocol: int) -> None:
+    file = BytesIO()
+    names = np.array(["a", "b"], dtype=object)
+    joblib.dump(
+        [Path("x"), names, {"names": names.copy(), "dtype": names.dtype}, pytest.raises], file, protocol=protocol
+    )
+    file.seek(0)
+    named = list(globals_named(file))
+    for module, attribute in named:
+        assert hasattr(importlib.import_module(module), attribute), (module, attribute)
+    assert named[-1] == ("_pytest.raises", "raises"), "what comes after an array is named too"
+
+
+def test_what_is_no_text_is_no_name() -> None:
+    data = b"\x80\x04\x8c\x02os\x94\x8c\x06system\x94)\x94h\x02h\x01\x93."  # operands: a tuple and a text
+    assert list(globals_named(BytesIO(data))) == []
 
 
 def test_globals_of_nonsense_are_none() -> None:
