@@ -18,7 +18,7 @@ def representative(served: ServedModel, reference: Reference) -> VersionView:
 
     Raises:
         NotFound: when the model has no such version or alias.
-        Conflict: when the plan has no arm.
+        Conflict: when the plan has no arm, or there is no version at all.
     """
     document = served.document
     number = reference.version
@@ -29,6 +29,11 @@ def representative(served: ServedModel, reference: Reference) -> VersionView:
     elif number is None:
         number = served.champion
         if number is None:
+            if not served.views:
+                raise Conflict(
+                    f"model `{reference.model}` has no version that may answer: see why those that were pushed were "
+                    "refused, and push another"
+                )
             raise Conflict(f"model `{reference.model}` is not served: activate one of its versions")
     view = served.views.get(number)
     if view is None:

@@ -50,7 +50,8 @@ class ModelQuerySet(TenantQuerySet):
 class Model(TenantOwned):
     """A named thing to predict; never a file. `last_number` is the newest version's; numbers are never used again.
 
-    `revision` grows with each change that the data plane must know; 0 until the first version is ready.
+    `revision` grows with each change that the data plane must know; 0 until the first version is ready or
+    refused.
     """
 
     name = models.CharField(max_length=64)

@@ -56,6 +56,8 @@ class Registration:
         version = Version.objects.select_related("tenant", "model").filter(job=job, state=VersionState.CHECKING).first()
         if version is None:
             return
+        if not version.model.revision:
+            mark_changed(version.model)  # else the data plane would say that there is no such model
         files = list(version.files.select_related("artifact"))
         refusal = {
             "code": error.code,

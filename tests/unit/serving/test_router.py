@@ -53,9 +53,17 @@ def test_references() -> None:
 
 def test_a_plan_without_arms_serves_nothing_but_what_is_named() -> None:
     model = served(Plan())
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match="activate one of its versions"):
         representative(model, parse_reference("m"))
     assert representative(model, parse_reference("m:1")).number == 1
+
+
+def test_a_model_without_versions_says_so() -> None:
+    model = served(Plan(), ())
+    with pytest.raises(Conflict, match="`m` has no version that may answer"):
+        representative(model, parse_reference("m"))
+    with pytest.raises(NotFound, match="`m` has no version 1 that may answer"):
+        representative(model, parse_reference("m:1"))
 
 
 def test_an_arm_that_is_not_among_the_versions_is_noticed() -> None:

@@ -11,9 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from modelyard.control.deployments import documents, publisher, services
 from modelyard.control.deployments.models import Published
 from modelyard.control.registry.models import Model, Version
+from modelyard.control.registry.registration import Registration
 from modelyard.control.registry.services import create_model, delete_model, move_alias
 from modelyard.control.tenancy.models import Tenant
 from modelyard.control.tenancy.services import Actor, allow_origin, create_key, remove_origin, revoke_key
+from modelyard.core.errors import ModelRefused
 from modelyard.exchange.medium import FolderMedium
 from modelyard.exchange.publication import INDEX, read_index, read_model, read_tenant
 from modelyard.exchange.snapshot import Limits, ModelDocument, TenantDocument
@@ -79,6 +81,17 @@ def test_a_document_says_all_that_serving_needs(
     )  # fmt: skip
     assert (served.runtime, served.isolated, served.signature) == ("sklearn", True, versions.signature())
     assert served.sample == second.sample
+
+
+def test_a_model_whose_only_version_was_refused_is_known_though_nothing_answers(
+    tenant: Tenant, admin: Actor, model: Model, medium: FolderMedium
+) -> None:
+    version = versions.register(admin, model, b"1")
+    assert version.job is not None
+    Registration().failed(version.job, ModelRefused("it is broken"))
+    publisher.publish_pending()
+    document = model_of(medium, tenant)
+    assert (document.model, document.versions, document.plan.arms) == ("iris", {}, ())
 
 
 def test_only_what_changed_is_written(
