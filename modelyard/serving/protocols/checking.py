@@ -20,6 +20,8 @@ COMPARED = 200
 """With how many known words an unknown one is compared: 30 us each, and 2,000 stalled a server's loop for 120 ms."""
 _NAMED = 10
 """How many missing columns a message names."""
+_DETAILED = 500
+"""How many an error's details name."""
 
 _KINDS: tuple[tuple[type, str], ...] = (
     (bool, "boolean"),
@@ -255,7 +257,7 @@ def check_none_lacks(
     if not lacking:
         return
     first = lacking[0]
-    details |= {"column": first.name, "missing": [column.name for column in lacking[:_NAMED]]}
+    details |= {"column": first.name, "missing": [column.name for column in lacking[:_DETAILED]]}
     if len(lacking) == 1:
         raise InvalidInput(f"{place}{what} `{first.name}` is missing, expected {expectation(first)}", **details)
     named = ", ".join(f"`{column.name}` ({expectation(column)})" for column in lacking[:_NAMED])

@@ -5,7 +5,6 @@ not take goes through `checking`, which says why, or takes it after all.
 """
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -18,14 +17,13 @@ from modelyard.core.errors import InvalidInput, TooLarge
 from modelyard.core.signature import Column, DataType, Signature
 from modelyard.core.tensors import Batch
 from modelyard.serving.protocols import checking
+from modelyard.serving.protocols.mistakes import no_json
 
-_BYTE = re.compile(r"\(byte ([0-9]{1,18})\)")
-_CONSTANT = re.compile(rb"-?(?:NaN|nan|Infinity|inf)")
 QUICK_COLUMNS = 512
 """A Struct finds out-of-order names by linear search, so that wide rows would cost the square of their width."""
 
 FIELDS = ("rows", "columns", "data", "entity_ids", "options")
-_FORMS = 'expected {"rows": [{...}]} or {"columns": [...], "data": [[...]]}'
+_FORMS = '{"rows": [{...}]} or {"columns": [...], "data": [[...]]}'
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,7 +73,7 @@ class Decoder:
             except msgspec.ValidationError:
                 return self._decode_slowly(body, max_rows)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                raise _no_json(error, body) from error
+                raise no_json(error, body, _FORMS) from error
             rows = read.rows
             if rows is not UNSET and read.data is UNSET and read.columns is UNSET:
                 tuples = [self._astuple(row) for row in rows]
@@ -107,9 +105,9 @@ class Decoder:
         return Batch(len(tuples), columns=arrays)
 
     def _decode_slowly(self, body: bytes, max_rows: int) -> Decoded:
-        read = read_json(body)
+        read = read_json(body, _FORMS)
         if not isinstance(read, dict):
-            raise InvalidInput(f"the body is {checking.shown(read)}: {_FORMS}")
+            raise InvalidInput(f"the body is {checking.shown(read)}: expected {_FORMS}")
         if self._is_bare_row(read):
             raise InvalidInput('the body is a row by itself: expected it in a list, {"rows": [{...}]}')
         for word in read:
@@ -117,7 +115,7 @@ class Decoder:
                 checking.refuse_unknown("field", word, FIELDS)
         rows, data, columns = read.get("rows", UNSET), read.get("data", UNSET), read.get("columns", UNSET)
         if (rows is UNSET) == (data is UNSET) or (rows is not UNSET and columns is not UNSET):
-            raise InvalidInput(f"the body has {_listed(read)}: {_FORMS}")
+            raise InvalidInput(f"the body has {_listed(read)}: expected {_FORMS}")
         values = data if rows is UNSET else rows
         if not isinstance(values, list):
             raise InvalidInput(
@@ -140,25 +138,35 @@ class Decoder:
 
     def _options(self, read: Any) -> Options:
         """Check a request's options, a Struct or an object."""
-        if isinstance(read, dict):
-            for word in read:
-                if word not in Options.__struct_fields__:
-                    checking.refuse_unknown("option", word, Options.__struct_fields__)
-        if not isinstance(read, Options):
-            try:
-                read = msgspec.convert(read, Options)
-            except msgspec.ValidationError as error:
-                raise InvalidInput(f"`options`: {error}") from error
+        checked = read if isinstance(read, Options) else _read_options(read)
         known = [output.name for output in self._signature.outputs]
-        for word in read.outputs:
+        for word in checked.outputs:
             if word not in known:
                 checking.refuse_unknown("output", word, known)
-        checked: Options = read
         return checked
 
 
-def read_json(body: bytes) -> Any:
+def _read_options(read: Any) -> Options:
+    if not isinstance(read, dict):
+        raise InvalidInput(f"`options`: got {checking.shown(read)}, expected an object")
+    for word in read:
+        if word not in Options.__struct_fields__:
+            checking.refuse_unknown("option", word, Options.__struct_fields__)
+    probabilities, outputs = read.get("probabilities", True), read.get("outputs", [])
+    if not isinstance(probabilities, bool):
+        raise InvalidInput(f"option `probabilities`: got {checking.shown(probabilities)}, expected true or false")
+    if not isinstance(outputs, list):
+        raise InvalidInput(f"option `outputs`: got {checking.shown(outputs)}, expected a list of names")
+    for word in outputs:
+        if not isinstance(word, str):
+            raise InvalidInput(f"option `outputs`: got {checking.shown(word)} in it, expected names of outputs")
+    return Options(probabilities, tuple(outputs))
+
+
+def read_json(body: bytes, expected: str) -> Any:
     """Decode JSON of any shape; a number beyond all bounds becomes infinity or a huge int, so that it can be named.
+
+    `expected`: the form that the body should have, for a message.
 
     Raises:
         InvalidInput: when it is no JSON (RFC 8259), in UTF-8.
@@ -171,25 +179,11 @@ def read_json(body: bytes) -> Any:
             json.dumps(read, ensure_ascii=False).encode()  # refuses half a surrogate pair, as msgspec does
             return read
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise _no_json(error, body) from error
+        raise no_json(error, body, expected) from error
 
 
 def _refuse_constant(text: str) -> None:
     raise ValueError(f"{text} is no JSON")
-
-
-def _no_json(error: Exception, body: bytes) -> InvalidInput:
-    if not body.strip():
-        return InvalidInput(f"the body is empty: {_FORMS}")
-    if isinstance(error, RecursionError):
-        return InvalidInput("the body is nested too deeply: expected rows of values")
-    if isinstance(error, UnicodeDecodeError):
-        return InvalidInput("the body is no JSON: its text is not UTF-8")
-    said = str(error).removeprefix("JSON is malformed: ")
-    place = _BYTE.search(said)
-    if place is not None and _CONSTANT.match(body, int(place[1])):
-        said += "; NaN and Infinity are no JSON: send null where the column allows a missing value"
-    return InvalidInput(f"the body is no JSON: {said}")
 
 
 def _check_count(count: int, max_rows: int) -> None:

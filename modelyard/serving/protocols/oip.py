@@ -15,6 +15,7 @@ from modelyard.core.signature import Column, Output, Role, Signature
 from modelyard.core.tensors import Batch
 from modelyard.serving.protocols import checking, tensors
 from modelyard.serving.protocols.decoder import Decoded, read_json
+from modelyard.serving.protocols.mistakes import misfit, no_json
 from modelyard.serving.protocols.rows import require_json, to_json
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 NAME = "modelyard"
 MAX_SIZE = (1 << 31) - 1
 _encoder = msgspec.json.Encoder()
+_FORM = '{"inputs": [{"name": "...", "shape": [...], "datatype": "...", "data": [...]}]}'
 _NO_DATA = msgspec.Raw(b"null")
 
 
@@ -130,11 +132,10 @@ def _read(body: bytes) -> InferRequest:
     try:
         request = _decoder.decode(body)
     except msgspec.ValidationError as error:
-        read_json(body)
-        raise InvalidInput(f"the body is no inference request: {error}") from error
+        read_json(body, _FORM)
+        raise InvalidInput(f"the body is no inference request: {misfit(error)}; expected {_FORM}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        read_json(body)
-        raise InvalidInput("the body is no JSON") from error
+        raise no_json(error, body, _FORM) from error
     if not request.inputs:
         raise InvalidInput("`inputs` is empty: expected one for each column, or one matrix")
     for tensor in request.inputs:
@@ -171,6 +172,7 @@ def _batch(request: InferRequest, view: "VersionView", max_rows: int) -> Batch:
     arrays: dict[str, np.ndarray] = {}
     for tensor in request.inputs:
         if tensor.name not in known:
+            _check_width(request, signature)
             checking.refuse_unknown("input", tensor.name, signature.names)
         if tensor.name in arrays:
             raise InvalidInput(f"input `{tensor.name}` is given twice: expected each once")
@@ -195,6 +197,19 @@ def _is_matrix(request: InferRequest, signature: Signature) -> bool:
     if not signature.is_matrix or len(request.inputs) > 1 or first.name in signature.names:
         return False
     return len(first.shape) == 2 and first.shape[1] == len(signature.columns)
+
+
+def _check_width(request: InferRequest, signature: Signature) -> None:
+    """Refuse one matrix of another width, unless its name looks like that of one column."""
+    first, width = request.inputs[0], len(signature.columns)
+    is_matrix = signature.is_matrix and len(request.inputs) == 1 and len(first.shape) == 2
+    if not is_matrix or checking.nearest(first.name, signature.names):
+        return
+    given = "1 column" if first.shape[1] == 1 else f"{first.shape[1]} columns"
+    raise InvalidInput(
+        f"input `{checking.name(first.name)}` has {given}, expected {width} in one matrix, "
+        "or one input for each column, by its name"
+    )
 
 
 def _check_rows(tensor: InferInput, max_rows: int) -> None:

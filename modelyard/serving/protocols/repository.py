@@ -10,10 +10,12 @@ import msgspec
 
 from modelyard.core.errors import InvalidInput
 from modelyard.serving.protocols.decoder import read_json
+from modelyard.serving.protocols.mistakes import misfit, no_json
 from modelyard.serving.residency import VersionKey
 from modelyard.serving.served import TenantView
 
 READY = "READY"
+_FORMS = '{} or {"ready": true}'
 State = Callable[[VersionKey], tuple[str, str]]
 """From a version to its state, and why it is not ready."""
 
@@ -34,9 +36,11 @@ def read_request(body: bytes) -> IndexRequest:
         return IndexRequest()
     try:
         return msgspec.json.decode(body, type=IndexRequest)
+    except msgspec.ValidationError as error:
+        read_json(body, _FORMS)
+        raise InvalidInput(f"the body is no index request: {misfit(error)}; expected {_FORMS}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        read_json(body)
-        raise InvalidInput(f'the body is no index request: {error}; expected {{}} or {{"ready": true}}') from error
+        raise no_json(error, body, _FORMS) from error
 
 
 def index(tenant: TenantView, state: State, *, ready_only: bool) -> list[dict[str, str]]:

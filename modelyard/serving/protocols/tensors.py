@@ -36,7 +36,7 @@ def read(name: str, datatype: str, shape: Sequence[int], data: msgspec.Raw) -> n
     try:
         values = _decoder(type_, len(shape) if nested else 1).decode(raw)
     except msgspec.ValidationError:
-        values = _explained(shown, type_, read_json(raw))
+        values = _explained(shown, type_, read_json(raw, "a list of values"))
         nested = False
     if nested:
         values = _flat(values, shape, shown)

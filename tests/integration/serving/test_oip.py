@@ -87,7 +87,16 @@ GOOD = [[1.0, 2.0, 3.0, 4.0]]
         ({"inputs": [matrix(GOOD, datatype="UINT64", data=[1, None, 2**65, 4])]}, 400, "expected uint64"),
         ({"inputs": [matrix(GOOD, datatype="UINT64", data=[1, 2, 10**400, 4])]}, 400, "expected UINT64"),
         ({"inputs": [matrix(GOOD, datatype="UINT64", data=[1, None, 10**400, 4])]}, 400, "expected UINT64"),
-        ({"inputs": [matrix(GOOD, shape=[1, 3])]}, 400, "unknown input `input-0`"),
+        ({"inputs": [matrix(GOOD, shape=[1, 3])]}, 400, "input `input-0` has 3 columns, expected 4 in one matrix"),
+        ({"inputs": [matrix(GOOD, shape=[4, 1])]}, 400, "input `input-0` has 1 column, expected 4 in one matrix"),
+        ({"inputs": [matrix(GOOD, shape=[4])]}, 400, "unknown input `input-0`"),
+        (
+            {"inputs": [{**columns(np.ones((1, 4)))[0], "name": "sepal length(cm)", "shape": [1, 1]}]},
+            400,
+            "unknown input `sepal length(cm)`; did you mean `sepal length (cm)`?",
+        ),
+        ([], 400, 'got a list, expected an object; expected {"inputs": [{"name": "...", "shape": [...], "datatype"'),
+        ({"rows": []}, 400, '`inputs` is missing; expected {"inputs": [{"name'),
         ({"inputs": [matrix(GOOD, shape=[0, 4], data=[])]}, 400, "no rows"),
         ({"inputs": [matrix(GOOD, shape=[-1, 4])]}, 400, "negative"),
         ({"inputs": [matrix(GOOD, shape=[])]}, 400, "rows first"),
@@ -117,6 +126,14 @@ def test_each_refusal_has_the_protocols_form(client: httpx2.Client, body: Any, s
     assert set(response.json()) == {"error"}
     assert words in response.json()["error"]
     assert response.headers["modelyard-error-code"] in ("invalid_input", "too_large", "unsupported_format")
+
+
+def test_a_body_that_is_no_json_is_told_the_protocols_own_form(client: httpx2.Client) -> None:
+    for body, said in ((b"", "the body is empty"), (b"hello", "the body is no JSON: invalid character (byte 0)")):
+        response = client.post("/v2/models/iris/infer", content=body, headers={"content-type": "application/json"})
+        assert response.status_code == 400
+        assert said in response.json()["error"]
+        assert 'expected {"inputs": [{"name": "...", "shape": [...]' in response.json()["error"]
 
 
 def test_what_does_not_exist(client: httpx2.Client) -> None:

@@ -204,6 +204,27 @@ def test_all_missing_columns_are_named_at_once() -> None:
     said = refusal(wide, {"rows": [{}]})
     assert "`c9` (float64) and 590 more" in said
     assert "`c10`" not in said
+    with pytest.raises(InvalidInput) as refused:
+        decode(wide, {"rows": [{}]})
+    assert refused.value.details["missing"] == [f"c{place}" for place in range(500)]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "`options`: got a list, expected an object"),
+        (None, "`options`: got null, expected an object"),
+        ({"probabilities": "yes"}, 'option `probabilities`: got "yes" (string), expected true or false'),
+        ({"probabilities": None}, "option `probabilities`: got null, expected true or false"),
+        ({"outputs": "label"}, 'option `outputs`: got "label" (string), expected a list of names'),
+        ({"outputs": [3]}, "option `outputs`: got 3 (number) in it, expected names of outputs"),
+        ({"probabilites": True}, "unknown option `probabilites`; did you mean `probabilities`?"),
+    ],
+)
+@pytest.mark.parametrize("signature", [NUMBERS, PICTURE])
+def test_an_option_that_does_not_fit_is_told_like_a_value(signature: Signature, options: Any, said: str) -> None:
+    rows = {NUMBERS: {"a": 1, "b": 1}, PICTURE: {"image": [[1, 2], [3, 4]], "words": []}}
+    assert refusal(signature, {"rows": [rows[signature]], "options": options}) == said
 
 
 def test_entities_are_texts_or_whole_numbers_of_64_bits() -> None:
