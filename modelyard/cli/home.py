@@ -60,6 +60,18 @@ def settings_of(home: Path | None = None, **given: Any) -> Settings:
     return settings
 
 
+def check_home(settings: Settings) -> None:
+    """Check that the home was made, where the database is a file in it.
+
+    Raises:
+        Misconfigured: when there is no such home.
+    """
+    if settings.database_url is None and not (settings.home / DATABASE).exists():
+        raise Misconfigured(
+            f"{settings.home} is no home of Modelyard: `modelyard init` makes one, --home names another"
+        )
+
+
 def make_home(settings: Settings) -> None:
     """Make the home folder, for its owner's eyes only.
 

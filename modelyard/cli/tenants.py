@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelyard.cli import project
-from modelyard.cli.home import DATABASE, TENANT, make_home, set_up_django, settings_of
+from modelyard.cli.home import TENANT, check_home, make_home, set_up_django, settings_of
 from modelyard.cli.options import Home, Json, with_home
 from modelyard.cli.output import Done, print_json, print_table
-from modelyard.core.errors import Misconfigured, NotFound
+from modelyard.core.errors import NotFound
 
 if TYPE_CHECKING:
     from modelyard.control.tenancy.services import Actor
@@ -26,10 +26,7 @@ def open_home(home: Path | None) -> None:
     settings = settings_of(home)
     if project.current() is not None:
         return
-    if settings.database_url is None and not (settings.home / DATABASE).exists():
-        raise Misconfigured(
-            f"{settings.home} is no home of Modelyard: `modelyard init` makes one, --home names another"
-        )
+    check_home(settings)
     make_home(settings)
     set_up_django()
 

@@ -146,6 +146,14 @@ def test_keys_of_no_home_make_none(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.parametrize("process", ["web", "worker", "tend"])
+def test_a_process_of_no_home_does_not_start_and_makes_none(tmp_path: Path, process: str) -> None:
+    said = command(process, "--home", tmp_path / "none")
+    assert said.code == 1
+    assert f"{tmp_path}/none is no home of Modelyard: `modelyard init` makes one" in said.err
+    assert not (tmp_path / "none").exists()
+
+
 def examined(home: Path, **environment: str) -> tuple[Said, dict[str, dict[str, Any]]]:
     said = command("doctor", "--home", home, "--json", XDG_CONFIG_HOME=str(home / "config"), **environment)
     report = json.loads(said.out)
