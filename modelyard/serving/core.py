@@ -88,6 +88,8 @@ class Core:
         self.spool.start()
         self._clock.start()
         self.pickup.start()
+        if not self.pickup.has_seen:
+            log.warning("waiting_for_snapshot", extra={"action": "waiting_for_snapshot", "reason": self._awaited()})
 
     def stop(self) -> None:
         """Finish what is under way, seal the spool, unload."""
@@ -100,6 +102,13 @@ class Core:
             self._clock.join()
         self.recorder.tell_drops()
         self.spool.stop()
+
+    def _awaited(self) -> str:
+        folder = self.settings.exchange
+        return (
+            f"nothing that can be read is published in {folder}: expected a `modelyard tend` that publishes there "
+            "(MODELYARD_EXCHANGE); until then this server is not ready"
+        )
 
     def begin(self, request: Request, done: Done) -> None:
         """Answer a request: `done` is called once, maybe before this returns, from any thread. Never raises."""

@@ -37,7 +37,7 @@ class Pickup:
 
     Attributes:
         snapshot: swapped as a whole; readers take it once a request.
-        settled: what was published at the start is in use, or was refused.
+        settled: what was published when a snapshot was first seen is in use, or was refused.
     """
 
     def __init__(
@@ -56,6 +56,11 @@ class Pickup:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="pickup", daemon=True)
         self._tidied = self._swept = time.monotonic()
+
+    @property
+    def has_seen(self) -> bool:
+        """Tell whether there is a snapshot, even one without tenants."""
+        return self._index is not None or bool(self.snapshot.tenants)
 
     def start(self) -> None:
         """Bring the tenants into use, then load and look in the background."""
@@ -150,7 +155,7 @@ class Pickup:
     def _refresh_changed(self) -> None:
         """Bring into use the documents of models that are in use, or shall be from the start, and have changed."""
         now = time.monotonic()
-        settled = True
+        settled = self.has_seen
         for tenant in self.snapshot.tenants.values():
             for slot in tenant.slots.values():
                 current = slot.served

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from modelyard.exchange.prediction_ids import parse
+from modelyard.serving.core import Core
 from tests.integration.serving.yard import SECRET, STRANGER, Server, Trained, Yard, wait_until
 
 FIT = {"sepal length (cm)": 5.1, "sepal width (cm)": 3.5, "petal length (cm)": 1.4, "petal width (cm)": 0.2}
@@ -267,3 +268,36 @@ def test_it_leaves_nothing_in_the_home_of_its_user(serve: Callable[..., Server],
         for model in ("iris", "child"):
             assert client.post(f"/predict/{model}", json={"rows": [FIT]}).status_code == 200
         assert list(user.rglob("*")) == []
+
+
+def test_it_is_not_ready_before_it_has_seen_a_snapshot(
+    serve: Callable[..., Server], yard: Yard, iris: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[tuple[int, Any]] = []
+
+    def looked(server: Server) -> bool:
+        """Ready for this test: it answers whether it is."""
+        try:
+            answer = httpx2.get(f"{server.url}/v2/health/ready", timeout=5)
+        except httpx2.TransportError:
+            return False
+        answers.append((answer.status_code, answer.json()))
+        return True
+
+    monkeypatch.setattr(Server, "_is_ready", looked)
+    server = serve()
+    with server.client() as client:
+        assert client.get("/v2/health/live").json() == {"live": True}
+        assert answers == [(503, {"ready": False})]
+        yard.publish("iris", {1: yard.version(iris, 11)})
+        wait_until(lambda: client.get("/v2/health/ready").json() == {"ready": True})
+        assert client.get("/v2/models/iris/ready").status_code == 200
+
+
+def test_it_says_what_it_waits_for(yard: Yard, caplog: pytest.LogCaptureFixture) -> None:
+    core = Core(yard.settings, yard.medium, yard.store)
+    core.start()
+    core.stop()
+    (said,) = [record for record in caplog.records if record.getMessage() == "waiting_for_snapshot"]
+    assert str(yard.settings.exchange) in said.__dict__["reason"]
+    assert "`modelyard tend`" in said.__dict__["reason"]
