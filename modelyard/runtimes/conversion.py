@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 from modelyard.core.signature import Column, DataType, Role, Signature
+from modelyard.core.wording import one_line
 from modelyard.runtimes import trees
 from modelyard.runtimes.estimators import steps_of
 
@@ -135,7 +136,7 @@ def _rename(node: Any, names: dict[str, str]) -> None:
 
 
 def _reason(error: Exception, estimator: Any) -> str:
-    first = " ".join(str(error).split()).partition(" and attributes=")[0][:200]
+    first = one_line(" ".join(str(error).split()).partition(" and attributes=")[0], 200)
     if type(error).__name__ == "MissingShapeCalculator" or "Unable to find a shape calculator" in first:
         return f"there is no converter for {type(steps_of(estimator)[-1]).__name__} or a step before it"
     return f"the converter fails ({type(error).__name__}: {first})"

@@ -12,6 +12,7 @@ import numpy as np
 from modelyard.core.errors import InvalidInput
 from modelyard.core.signature import MAX_CATEGORIES, Column, DataType, Output, Role, Signature
 from modelyard.core.tensors import Answer
+from modelyard.core.wording import one_line
 from modelyard.runtimes.estimators import Facts
 from modelyard.runtimes.formats import sample_suffix
 
@@ -40,9 +41,7 @@ def read_sample(filename: str, path: Path) -> Table:
     except (InvalidInput, MemoryError):
         raise
     except Exception as error:
-        raise InvalidInput(
-            f"sample `{filename}` cannot be read as {suffix[1:]}: {' '.join(str(error).split())[:300]}"
-        ) from error
+        raise InvalidInput(f"sample `{filename}` cannot be read as {suffix[1:]}: {one_line(error, 300)}") from error
     if not table or not len(next(iter(table.values()))):
         raise InvalidInput(f"sample `{filename}` has no rows")
     return table
@@ -169,10 +168,14 @@ def column_names(estimator: Any, sample: Mapping[str, np.ndarray] | None) -> lis
     if sample is None:
         return [f"x{index}" for index in range(int(width or 0))]
     if width is not None and len(sample) != width:
-        raise InvalidInput(
-            f"the sample has {len(sample)} columns, the model takes {width}: send its input only, without the target"
-        )
+        raise wrong_width(len(sample), width)
     return list(sample)
+
+
+def wrong_width(given: int, expected: int) -> InvalidInput:
+    """Return the refusal of a sample with too many or too few columns."""
+    mend = "send its input only, without the target" if given > expected else "send all that it takes, in its order"
+    return InvalidInput(f"the sample has {given} columns, the model takes {expected}: {mend}")
 
 
 def columns_of(

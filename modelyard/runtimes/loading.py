@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from modelyard.core.errors import ModelRefused
+from modelyard.core.wording import one_line
 from modelyard.runtimes.formats import COMPRESSIONS, Format, check_archive, globals_named, named_release, told_by_bytes
 
 _STARTS = (
@@ -217,7 +218,7 @@ def _refusal(error: BaseException, path: Path, filename: str) -> ModelRefused:
             "save the model without it, or have the operator install it",
             module=lacking,
         )
-    said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    said = f"{type(error).__name__}: {one_line(error, 300)}"
     release = written_by(path)
     if release and release != here():
         return ModelRefused(_releases(filename, release) + f" ({said})", written_by=release, installed=here())

@@ -9,6 +9,7 @@ import onnxruntime
 from modelyard.core.errors import ModelFailed, ModelRefused
 from modelyard.core.signature import Column, DataType, Output, Signature
 from modelyard.core.tensors import Answer, Batch
+from modelyard.core.wording import one_line
 
 ELEMENT_TYPES: dict[str, DataType] = {
     "tensor(float)": DataType.FLOAT32,
@@ -154,4 +155,4 @@ def _shaped(value: Any, output: Output, n_rows: int) -> np.ndarray:
 
 def _said(error: Exception) -> str:
     """Return the library's message in one bounded line."""
-    return " ".join(str(error).split())[:_MESSAGE_CHARACTERS]
+    return one_line(error, _MESSAGE_CHARACTERS)

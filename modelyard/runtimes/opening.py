@@ -16,6 +16,7 @@ import numpy as np
 from modelyard.core.errors import InvalidInput, ModelFailed, ModelRefused
 from modelyard.core.signature import Column, Output, Role, Signature
 from modelyard.core.tensors import Answer, Batch
+from modelyard.core.wording import one_line
 from modelyard.runtimes import conversion, parity
 from modelyard.runtimes.estimators import describe, facts_of, kept_rows
 from modelyard.runtimes.formats import Format, globals_named
@@ -145,7 +146,7 @@ def _outputs(estimator: Any, draft: Signature, batch: Batch) -> tuple[Output, ..
     except Exception as error:
         raise ModelRefused(
             "the model answers no row of its signature "
-            f"({type(error).__name__}: {' '.join(str(error).split())[:300]}); send a sample of its input along"
+            f"({type(error).__name__}: {one_line(error, 300)}); send a sample of its input along"
         ) from error
     try:
         probabilities = estimator.predict_proba(rows) if hasattr(estimator, "predict_proba") else None

@@ -9,6 +9,7 @@ import numpy as np
 from modelyard.core.errors import ModelFailed
 from modelyard.core.signature import Column, Role, Signature
 from modelyard.core.tensors import Answer, Batch
+from modelyard.core.wording import one_line
 from modelyard.runtimes.loading import load_estimator
 
 PREDICTION, PROBABILITIES = "prediction", "probabilities"
@@ -44,9 +45,7 @@ class SklearnRuntime:
                 if self._probabilities is not None:
                     answer[self._probabilities.name] = np.asarray(self._estimator.predict_proba(rows))
         except Exception as error:  # an estimator may raise anything
-            raise ModelFailed(
-                f"the model failed: {type(error).__name__}: {' '.join(str(error).split())[:500]}"
-            ) from error
+            raise ModelFailed(f"the model failed: {type(error).__name__}: {one_line(error, 500)}") from error
         return {
             output.name: _shaped(answer[output.name], output.shape, output.type.dtype)
             for output in self._signature.outputs

@@ -16,7 +16,7 @@ from modelyard.core.tensors import Batch
 from modelyard.runtimes import parity
 from modelyard.runtimes.audit import audit
 from modelyard.runtimes.estimators import Facts
-from modelyard.runtimes.inference import Table, columns_of, read_sample
+from modelyard.runtimes.inference import Table, columns_of, read_sample, wrong_width
 from modelyard.runtimes.onnx import ELEMENT_TYPES, OnnxRuntime, open_session
 from modelyard.runtimes.timing import time_calls
 from modelyard.runtimes.trial import MANY_ROWS
@@ -101,10 +101,8 @@ def _matrix(taken: Any, kind: DataType, table: Table | None, given: Signature | 
             raise InvalidInput(f"the signature has {len(given.columns)} columns: expected {width} numbers")
         return given.columns
     if table is not None:
-        if width not in (None, len(table)):
-            raise InvalidInput(
-                f"the sample has {len(table)} columns, the model takes {width}: send its input only, without the target"
-            )
+        if width is not None and width != len(table):
+            raise wrong_width(len(table), width)
         return _seen(tuple(Column(name, kind) for name in table), table)
     if width is None:
         raise InvalidInput("the graph does not say how many columns it takes: send a sample of its input along")

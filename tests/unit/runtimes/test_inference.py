@@ -140,3 +140,13 @@ def test_outputs_keep_their_classes() -> None:
     prediction, probabilities = outputs_of(answer, ["a", "b"])
     assert (prediction.type, prediction.role, prediction.shape) == (DataType.STRING, Role.PREDICTION, ())
     assert (probabilities.shape, probabilities.role, probabilities.classes) == ((2,), Role.PROBABILITIES, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("given", "mend"), [(5, "send its input only, without the target"), (3, "send all that it takes, in its order")]
+)
+def test_a_sample_of_another_width_is_told_what_is_likely_wrong(given: int, mend: str) -> None:
+    sample = {f"c{place}": np.ones(2) for place in range(given)}
+    with pytest.raises(InvalidInput) as refused:
+        column_names(Fitted(width=4), sample)
+    assert refused.value.message == f"the sample has {given} columns, the model takes 4: {mend}"
