@@ -169,7 +169,8 @@ def _append(
 
 def _check_servable(actor: Actor, version: Version) -> None:
     if version.state != VersionState.READY:
-        raise Conflict(f"{version} is {version.state}: only a ready version can serve", state=version.state)
+        text = f"{version} is {version.state}: only a ready version can serve{version.refused_because}"
+        raise Conflict(text, state=version.state)
     if version.isolated and not type(actor.tenant).objects.filter(pk=actor.tenant.pk, runs_code=True).exists():
         raise Conflict(f"{version} carries code, which this tenant does not run: allow it, or push a model as ONNX")
 

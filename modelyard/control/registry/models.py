@@ -182,6 +182,11 @@ class Version(TenantOwned):
         told = {name: value for name, value in self.metrics.items() if name not in MEASURED}
         return {**told, **{name: value for name, value in found.items() if value is not None}}
 
+    def refused_because(self) -> str:
+        """Return the end of a sentence that says why it was refused; empty where it was not."""
+        reason = (self.refusal or {}).get("message", "")
+        return f"; it was refused because: {reason}" if reason else ""
+
 
 class VersionFile(TenantOwned):
     """A file as it was uploaded. Several make one pipeline, in the order of `position`.

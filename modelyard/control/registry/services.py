@@ -244,7 +244,8 @@ def move_alias(*, actor: Actor, model: Model, name: str, version: Version) -> Al
         if target.model_id != locked.pk:
             raise InvalidInput.at("version", f"{target} is of another model, expected one of {locked.name}")
         if target.state != VersionState.READY:
-            raise Conflict(f"{target} is {target.state}: only a ready version can have an alias", state=target.state)
+            text = f"{target} is {target.state}: only a ready version can have an alias{target.refused_because}"
+            raise Conflict(text, state=target.state)
         before = Alias.objects.filter(model=locked, name=name).select_related("version").first()
         values = {"version": target, "moved_by": actor.name, "moved_at": timezone.now()}
         alias, _ = Alias.objects.update_or_create(
