@@ -1,9 +1,14 @@
 """From what an address names to a row of the caller's tenant; what is missing and what is another's look the same."""
 
+from difflib import get_close_matches
+
 from modelyard.control.registry.models import Alias, Consumer, Model, ModelQuerySet, Version, VersionQuerySet
 from modelyard.control.tenancy.models import Tenant
 from modelyard.core.errors import NotFound
 from modelyard.core.reference import NAME
+
+COMPARED = 300
+"""Names that a wrong one is compared with, at most."""
 
 
 def find_model(tenant: Tenant, name: str, rows: ModelQuerySet | None = None) -> Model:
@@ -15,9 +20,22 @@ def find_model(tenant: Tenant, name: str, rows: ModelQuerySet | None = None) -> 
     models = Model.objects.all() if rows is None else rows
     found: Model | None = models.of(tenant).filter(name=name).first() if NAME.match(name) else None
     if found is None:
-        raise NotFound("there is no model by this name, or none that you may see; POST /api/v1/models/ makes one")
+        near = _nearest(tenant, name)
+        hint = f"; did you mean `{near}`?" if near else ""
+        raise NotFound(f"there is no model by this name, or none that you may see{hint}", what="model")
     found.tenant = tenant
     return found
+
+
+def _nearest(tenant: Tenant, name: str) -> str | None:
+    """Return the name among the tenant's own that is most like `name`, which may be anything: nobody else's is read."""
+    own = Model.objects.of(tenant).order_by("name").values_list("name", flat=True)
+    wanted = name.lower()[:64]
+    alike = own.filter(name__startswith=wanted[0])[:COMPARED] if NAME.match(wanted[:1]) else own.none()
+    for names in (alike, own[:COMPARED]):
+        if near := get_close_matches(wanted, names, n=1):
+            return near[0]
+    return None
 
 
 def find_version(tenant: Tenant, name: str, number: int, rows: VersionQuerySet | None = None) -> Version:
