@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,7 @@ from modelyard.client.downloading import fetch
 from modelyard.client.pushing import API, Progress, form, job_progress, send, silent
 from modelyard.client.records import Alias, Answer, Deployment, Key, Model, Record, Version, read_record
 from modelyard.client.rows import body_of, plain
+from modelyard.client.serving import await_served
 from modelyard.client.transport import TRIES, Transport
 from modelyard.client.uploads import model_files, sample_file
 from modelyard.core.errors import (
@@ -27,14 +29,12 @@ from modelyard.core.errors import (
     InvalidInput,
     ModelyardError,
     NotFound,
-    Unauthenticated,
     Unavailable,
 )
 from modelyard.core.manifest import Manifest
 from modelyard.core.reference import Reference, check_name, parse_reference
 
 POLL_SECONDS = 0.2
-SERVED_SECONDS = 10.0
 
 
 class Client(Charters):
@@ -144,18 +144,33 @@ class Client(Charters):
             files = [("file", path) for path in model_files(models, scratch)]
             if sample is not None:
                 files.append(("sample", sample_file(sample, scratch)))
-            self._make_model(name)
-            version = read_record(send(self._control, f"{API}/models/{name}/versions/", files, data, progress), Version)
+            made = self._make_model(name)
+            try:
+                answer = send(self._control, f"{API}/models/{name}/versions/", files, data, progress)
+            except ModelyardError as error:
+                if made:
+                    self._take_back(name, error)
+                raise
+        version = read_record(answer, Version)
         return self.wait(version, progress=progress, timeout_seconds=timeout_seconds).check() if wait else version
 
-    def _make_model(self, name: str) -> None:
+    def _make_model(self, name: str) -> bool:
+        """Make a model where there is none, and tell whether that was so."""
         try:
             self.model(name)
         except NotFound:
-            try:
+            with suppress(Conflict):  # somebody else made it in between
                 self._control.send("POST", f"{API}/models/", json={"name": name})
-            except Conflict:
-                return  # somebody else made it in between
+                return True
+        return False
+
+    def _take_back(self, name: str, error: ModelyardError) -> None:
+        """Delete the model that was made for a push without a version; what may be under way there is left alone."""
+        if isinstance(error, Unavailable | DeadlineExceeded):
+            return
+        with suppress(ModelyardError):  # the refusal is what matters
+            if not self.model(name).last_number:
+                self.delete(name)
 
     def wait(self, version: Version, *, progress: Progress = silent, timeout_seconds: float = 600.0) -> Version:
         """Return `version` once it is `ready` or `refused`.
@@ -245,12 +260,14 @@ class Client(Charters):
     # What serves
 
     def promote(
-        self, model: str, version: Version | int | None = None, *, reason: str = "", wait: bool = True
+        self, model: str, version: Version | int | str | None = None, *, reason: str = "", wait: bool = True
     ) -> Deployment:
         """Let a `ready` version answer all requests for its model.
 
         Args:
-            wait: return when the data plane does so, which takes a second at most.
+            version: a record, a number, or a reference, as `iris:3`; None where `model` names it.
+            wait: return when the data plane does so without a load before: mostly within a second, for a version
+                that runs in a child within some ten; after 40 seconds in any case.
 
         Raises:
             Conflict: when it is not `ready`.
@@ -259,7 +276,7 @@ class Client(Charters):
             >>> yard.promote("iris", 3)
             >>> yard.promote("iris:3", reason="better on the new sensors")
         """
-        name, number = self._numbered(model, version.number if isinstance(version, Version) else version)
+        name, number = self._chosen(model, version)
         return self._deploy(name, "promote", {"version": number, "reason": reason}, wait)
 
     def rollback(self, model: str, *, reason: str = "", wait: bool = True) -> Deployment:
@@ -288,45 +305,28 @@ class Client(Charters):
         path = f"{API}/models/{check_name(model, 'a model')}/{verb}"
         deployment = read_record(self._control.send("POST", path, json=json).content, Deployment)
         if wait:
-            self._await_served(deployment.model, deployment.champion)
+            await_served(self._data, deployment.model, deployment.champion)
         return deployment
-
-    def _await_served(self, reference: str, number: int | None) -> None:
-        """Return when the data plane answers `reference` by the version `number` (None: by none), or will not tell."""
-        end = time.monotonic() + SERVED_SECONDS
-        while time.monotonic() < end and not self._is_served(reference, number):
-            time.sleep(POLL_SECONDS / 4)
-
-    def _is_served(self, reference: str, number: int | None) -> bool:
-        try:
-            document = self._data.get(f"/predict/{reference}")
-            return bool(document["info"]["version"] == str(number))
-        except (Conflict, NotFound):
-            return number is None
-        except (Unauthenticated, Unavailable):
-            return False  # a key may be younger than what the data plane knows
-        except (ModelyardError, KeyError, TypeError, ValueError):
-            return True
 
     def aliases(self, model: str) -> list[Alias]:
         """Return a model's aliases, by name."""
         return list(self._list(f"{API}/models/{check_name(model, 'a model')}/aliases/", Alias, {}))
 
-    def set_alias(self, model: str, name: str, version: Version | int, *, wait: bool = True) -> Alias:
-        """Let `model@name` mean `version` from now on; `wait` as in `promote`."""
-        number = version.number if isinstance(version, Version) else version
+    def set_alias(self, model: str, name: str, version: Version | int | str, *, wait: bool = True) -> Alias:
+        """Let `model@name` mean `version` from now on; `version` and `wait` as in `promote`."""
+        _, number = self._chosen(model, version)
         alias = read_record(
             self._control.send("PUT", _alias_path(model, name), json={"version": number}).content, Alias
         )
         if wait:
-            self._await_served(f"{model}@{name}", alias.version)
+            await_served(self._data, f"{model}@{name}", alias.version)
         return alias
 
     def delete_alias(self, model: str, name: str, *, wait: bool = True, despite_consumers: bool = False) -> None:
         """Forget an alias; the version stays. `wait` as in `promote`, consumers as in `delete`."""
         self._control.send("DELETE", _alias_path(model, name) + _despite(despite_consumers))
         if wait:
-            self._await_served(f"{model}@{name}", None)
+            await_served(self._data, f"{model}@{name}", None)
 
     # Which version
 
@@ -376,7 +376,7 @@ class Client(Charters):
             return read_record(msgspec.json.encode(self._control.get(path, body)), Selection)
         selection = read_record(self._control.send("POST", path, json=body).content, Selection)
         if wait:
-            self._await_served(f"{model}@{alias}" if alias else model, selection.winner.number)
+            await_served(self._data, f"{model}@{alias}" if alias else model, selection.winner.number)
         return selection
 
     def compare(self, model: str, left: Version | int | str, right: Version | int | str) -> Comparison:
@@ -464,6 +464,19 @@ class Client(Charters):
                     return reference.model, alias.version
             raise NotFound(f"model `{reference.model}` has no alias `{reference.alias}`")
         raise InvalidInput(f"{model!r} names no version: expected one, as in '{model}:3'")
+
+    def _chosen(self, model: str, version: Version | int | str | None) -> tuple[str, int]:
+        """Return a model's name and a version's number, whichever way they were named.
+
+        Raises:
+            InvalidInput: when `version` is another model's, or there is none.
+        """
+        if version is None or isinstance(version, int):
+            return self._numbered(model, version)
+        named = str(version)
+        if parse_reference(model) != Reference(parse_reference(named).model):
+            raise InvalidInput(f"{named!r} is no version of {model!r}: expected one, as '{model}:3'")
+        return self._numbered(named, None)
 
     def _list(self, path: str, kind: type[Record], filters: Mapping[str, str]) -> Iterator[Record]:
         for item in self._control.pages(path, filters):

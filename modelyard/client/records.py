@@ -100,7 +100,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         if self.state == "refused":
             refusal = self.refusal or {}
             raise ModelRefused(
-                str(refusal.get("message", "the server gave no reason")),
+                f"{self} is refused: {refusal.get('message', 'the server gave no reason')}",
                 **{**refusal.get("details", {}), "version": str(self), "reason": refusal.get("code", "model_refused")},
             )
         return self

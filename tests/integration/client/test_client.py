@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression, Perceptron
+from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from modelyard import Client
+from modelyard.client.transport import Transport
 from modelyard.core.errors import (
     Conflict,
     Forbidden,
@@ -93,6 +95,26 @@ def test_promoted_is_served_when_the_call_returns(client: Client, pushed: str, i
         client.predict(pushed, one)
 
 
+def test_a_version_may_be_named_as_everywhere(client: Client, pushed: str) -> None:
+    assert client.promote(pushed, f"{pushed}:1").champion == 1
+    assert client.promote(pushed, client.version(f"{pushed}:2")).champion == 2
+    assert client.set_alias(pushed, "named", f"{pushed}:1").version == 1
+    assert client.promote(pushed, f"{pushed}@named").champion == 1
+    client.delete_alias(pushed, "named")
+    client.deactivate(pushed)
+
+
+def test_what_runs_in_a_child_is_loaded_when_promote_returns(client: Client, yard: Yard, iris: Iris) -> None:
+    """No converter knows a NearestCentroid, so its first load takes seconds."""
+    name = "slow-to-load"
+    version = client.push(NearestCentroid().fit(iris.rows, iris.expected), name=name, sample=iris.rows)
+    assert version.isolated
+    client.promote(name, version)
+    with Transport(yard.url, yard.key, 10.0) as data:
+        assert data.send("GET", f"/v2/models/{name}/ready").status_code == 200
+    client.deactivate(name)
+
+
 def test_aliases_name_versions(client: Client, pushed: str, iris: Iris) -> None:
     client.set_alias(pushed, "candidate", 1)
     assert [(alias.name, alias.version) for alias in client.aliases(pushed)] == [("candidate", 1)]
@@ -144,9 +166,24 @@ def test_what_is_no_model_is_refused_and_stays_refused(client: Client, tmp_path:
     with pytest.raises(ModelRefused) as raised:
         client.push(file, name="nonsense")
     assert raised.value.details["version"] == "nonsense:1"
+    assert str(raised.value).startswith("nonsense:1 is refused: ")
     assert client.versions("nonsense", state="refused")[0].refusal is not None
     with pytest.raises(Conflict):
         client.promote("nonsense", 1)
+
+
+def test_a_push_that_makes_no_version_leaves_no_model(client: Client, iris: Iris, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pkl"
+    empty.touch()
+    with pytest.raises(InvalidInput, match="is empty"):
+        client.push(empty, name="no-version")
+    with pytest.raises(NotFound):
+        client.model("no-version")
+    client.create_model("mine", problem="made on purpose")
+    with pytest.raises(InvalidInput, match="is empty"):
+        client.push(empty, name="mine")
+    assert client.model("mine").problem == "made on purpose"
+    client.delete("mine")
 
 
 def test_keys_open_what_their_scopes_say_until_they_are_revoked(client: Client, yard: Yard) -> None:

@@ -25,5 +25,5 @@ def test_who_promotes_a_refused_version_is_told_why_it_was_refused(admin: Actor,
 
 
 def test_a_version_that_is_checked_has_no_refusal(admin: Actor, model: Model) -> None:
-    with pytest.raises(Conflict, match="only a ready version can serve$"):
+    with pytest.raises(Conflict, match=r"only a ready version can serve$"):
         activate(actor=admin, version=versions.register(admin, model))
