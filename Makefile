@@ -1,6 +1,7 @@
 # `make` alone lists the targets. MODELYARD_HOME (./var), MODELYARD_PORT (8000) and PYTHON may be set.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
+CALLERS_PATH := $(PATH)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 RUN := .venv/installed-run
 DEV := .venv/installed-dev
@@ -14,7 +15,7 @@ help: ## list the targets
 
 .PHONY: run
 run: $(RUN) ## start Modelyard; on a fresh machine, install it first and push a demo model
-	@exec .venv/bin/modelyard up
+	@PATH="$(CALLERS_PATH)" exec .venv/bin/modelyard up
 
 .PHONY: test
 test: $(DEV) servers lint ## every check and every test, on SQLite and on PostgreSQL

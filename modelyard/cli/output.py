@@ -1,27 +1,51 @@
 """How the command speaks: results on stdout, everything else on stderr; tables for people, JSON for programs."""
 
 import json
+import re
 import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from modelyard.cli.project import spelled
+from modelyard.cli import project
 from modelyard.core.errors import ModelyardError
 
 WIDTH_WITHOUT_TERMINAL = 200
 
 HINTS = {
     "unauthenticated": "`modelyard login` keeps a key; `modelyard keys create` makes one on the server's own machine",
-    "forbidden": "a key with a larger scope may do this: `modelyard keys create --scope write`",
     "unavailable": "`modelyard doctor` looks for the cause on this machine",
     "has_consumers": "once they were told, --despite-consumers says so; `modelyard consumers list MODEL` shows them",
     "in_use": "`modelyard deactivate MODEL`, and deleting its aliases, frees a version",
 }
 """Error code to what helps, where the message itself does not say it."""
+
+OWN = re.compile(r"(^|`|&& |; )modelyard (?=[a-z-])")
+
+
+def runnable(text: str) -> str:
+    """Return `text` with its own commands as they are called here: by their path, off the PATH; or by `manage.py`."""
+    if project.current() is not None:
+        return project.spelled(text)
+    own = Path(sys.executable).with_name("modelyard")
+    found = shutil.which("modelyard")
+    if not own.exists() or (found is not None and Path(found).resolve() == own.resolve()):
+        return text
+    return OWN.sub(lambda match: f"{match[1]}{shlex.quote(str(own))} ", text)
+
+
+def hint_of(error: ModelyardError) -> str | None:
+    """Return what helps against an error, if anything is known."""
+    if error.code == "forbidden" and (scope := error.details.get("scope")):
+        return f"a key with this scope may do it: `modelyard keys create --name NAME --scope {scope}`"
+    if error.code == "not_found" and error.details.get("what") == "model" and "did you mean" not in error.message:
+        return "`modelyard models` lists them"
+    return HINTS.get(error.code)
 
 
 def print_json(value: Any) -> None:
@@ -38,7 +62,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
 
     cells = [["" if value is None else str(value) for value in row] for row in rows]
     if not cells:
-        print(spelled(empty))
+        print(runnable(empty))
         return
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for column in columns:
@@ -81,7 +105,7 @@ class Done:
         print(spelled(self.text))
         for name, note in notes.items():
             if note:
-                print(f"  {name:8} {spelled(note)}")
+                print(f"  {name:8} {note if name == 'curl' else runnable(note)}")
 
 
 def curl(
@@ -114,8 +138,8 @@ def curl(
 
 
 def print_error(error: ModelyardError, as_json: bool) -> None:
-    """Print an error on stderr: the message, and what helps."""
-    hint = HINTS.get(error.code)
+    """Print an error on stderr: the message, the notes in its details (name to text), and what helps."""
+    hint = hint_of(error)
     if as_json:
         body: dict[str, Any] = {"code": error.code, "message": error.message}
         if error.details:
@@ -124,6 +148,8 @@ def print_error(error: ModelyardError, as_json: bool) -> None:
             body["hint"] = hint
         print(json.dumps({"error": body}, default=str), file=sys.stderr)
         return
-    print(f"error: {spelled(error.message)}", file=sys.stderr)
+    print(f"error: {runnable(error.message)}", file=sys.stderr)
+    for name, note in error.details.get("notes", {}).items():
+        print(f"  {name:8} {runnable(note)}", file=sys.stderr)
     if hint:
-        print(f"hint: {spelled(hint)}", file=sys.stderr)
+        print(f"hint: {runnable(hint)}", file=sys.stderr)

@@ -37,9 +37,10 @@ class Up:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return this process's environment without a test's own settings of Modelyard."""
+    """Return this process's environment without a test's own settings of Modelyard, with the command on the PATH."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MODELYARD_") and name != "PORT"}
-    return {**kept, **more}
+    path = os.pathsep.join([str(COMMAND.parent), kept.get("PATH", os.defpath)])
+    return {**kept, "PATH": path, **more}
 
 
 def up(home: Path, *arguments: str, **more: str) -> Up:

@@ -1,13 +1,22 @@
 """What the command prints."""
 
 import json
+import os
 import shlex
+import sys
+from pathlib import Path
 
 import pytest
 
-from modelyard.cli.output import HINTS, Done, curl, print_error, print_json, print_table
+from modelyard.cli.output import HINTS, Done, curl, print_error, print_json, print_table, runnable
 from modelyard.client import Version
-from modelyard.core.errors import Conflict, Unauthenticated
+from modelyard.core.errors import Conflict, Forbidden, Unauthenticated
+
+
+@pytest.fixture(autouse=True)
+def on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", f"{own}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
 
 
 def test_a_curl_line_reads_back_as_it_was_meant() -> None:
@@ -77,6 +86,28 @@ def test_errors_go_to_stderr_with_a_hint(capsys: pytest.CaptureFixture[str]) -> 
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == f"error: no key\nhint: {HINTS['unauthenticated']}\n"
+
+
+def test_who_lacks_a_scope_is_told_which(capsys: pytest.CaptureFixture[str]) -> None:
+    print_error(Forbidden("no", scope="read"), as_json=False)
+    assert "`modelyard keys create --name NAME --scope read`" in capsys.readouterr().err
+    print_error(Forbidden("nobody may do this"), as_json=False)
+    assert capsys.readouterr().err == "error: nobody may do this\n"
+
+
+def test_notes_follow_the_error(capsys: pytest.CaptureFixture[str]) -> None:
+    print_error(Conflict("taken", notes={"undo": "modelyard delete x:1"}), as_json=False)
+    assert capsys.readouterr().err == "error: taken\n  undo     modelyard delete x:1\n"
+
+
+def test_off_the_path_commands_are_told_by_their_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "modelyard login http://x; modelyard deactivate iris && modelyard delete iris"
+    assert runnable(said) == said
+    monkeypatch.setenv("PATH", "/nonexist")
+    own = Path(sys.executable).with_name("modelyard")
+    assert runnable(said) == f"{own} login http://x; {own} deactivate iris && {own} delete iris"
+    assert runnable("`modelyard keys create` makes one") == f"`{own} keys create` makes one"
+    assert runnable("a modelyard is where models stay") == "a modelyard is where models stay"
 
 
 def test_errors_in_json_have_code_details_and_hint(capsys: pytest.CaptureFixture[str]) -> None:
