@@ -10,8 +10,9 @@ import msgspec
 import typer
 
 from modelyard.cli.connection import Connection, connected
-from modelyard.cli.options import Json, Reason, Url
+from modelyard.cli.options import Json, ModelName, Reason, Url
 from modelyard.cli.output import Done, curl, print_json, print_table
+from modelyard.cli.usage import NotUnderstood
 from modelyard.core.charter import Charter, Threshold
 from modelyard.core.errors import InvalidInput
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from modelyard.client.records import CharterInForce
 
 app = typer.Typer(help="Show and write a model's charter.", no_args_is_help=True)
-ModelName = Annotated[str, typer.Argument(help="The model's name.", show_default=False)]
 LABELS = {
     "problem": "problem",
     "objective": "objective",
@@ -73,7 +73,9 @@ def write(
     }  # fmt: skip
     changes = {name: value for name, value in given.items() if value is not None}
     if (file is None) == (not changes):
-        raise InvalidInput("expected either --file, or some of the fields: `modelyard charter write --help` lists them")
+        raise NotUnderstood(
+            "expected either --file, or some of the fields: `modelyard charter write --help` lists them"
+        )
     whole = _read(file) if file is not None else None
     with connected(url) as yard:
         before = yard.client.charter(model)
@@ -123,7 +125,7 @@ def _threshold(text: str) -> Threshold:
                 return Threshold(metric=metric.strip(), **{field: float(number)})
             except ValueError:
                 break
-    raise InvalidInput(f"--threshold {text!r}: expected a metric, >= or <=, and a number, as in 'accuracy>=0.9'")
+    raise NotUnderstood(f"--threshold {text!r}: expected a metric, >= or <=, and a number, as in 'accuracy>=0.9'")
 
 
 def _lines(charter: Charter) -> list[tuple[str, str]]:

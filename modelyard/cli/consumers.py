@@ -7,11 +7,10 @@ from urllib.parse import quote
 import typer
 
 from modelyard.cli.connection import connected
-from modelyard.cli.options import Json, Url
+from modelyard.cli.options import Json, ModelName, Url
 from modelyard.cli.output import Done, curl, print_json, print_table
 
 app = typer.Typer(help="Declare who depends on a model.", no_args_is_help=True)
-ModelName = Annotated[str, typer.Argument(help="The model's name.", show_default=False)]
 Name = Annotated[str, typer.Argument(help="Who, as 'checkout service'.", show_default=False)]
 
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from modelyard.cli.output import print_error
+from modelyard.cli.usage import NotUnderstood
 from modelyard.core.errors import InvalidInput, ModelyardError, Unavailable
 
 TRACEBACK = "YARD_TRACEBACK"
@@ -18,6 +19,8 @@ def run(work: Callable[[], object], *, as_json: bool | None = None) -> None:
     """
     try:
         work()
+    except NotUnderstood as error:
+        _fail(error, as_json, code=2)
     except ModelyardError as error:
         _fail(error, as_json)
     except KeyboardInterrupt:
@@ -43,6 +46,6 @@ def _is_of_the_database(error: Exception) -> bool:
     return utils is not None and isinstance(error, (utils.OperationalError, utils.ProgrammingError))
 
 
-def _fail(error: ModelyardError, as_json: bool | None) -> None:
+def _fail(error: ModelyardError, as_json: bool | None, code: int = 1) -> None:
     print_error(error, as_json="--json" in sys.argv if as_json is None else as_json)
-    sys.exit(1)
+    sys.exit(code)

@@ -6,6 +6,13 @@ from typing import Annotated
 
 import typer
 
+from modelyard.cli.usage import model_name, version_reference
+
+Ref = Annotated[
+    str,
+    typer.Argument(help="A version, as iris:3 or iris@candidate.", show_default=False, callback=version_reference),
+]
+ModelName = Annotated[str, typer.Argument(help="A model's name.", show_default=False, callback=model_name)]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 Url = Annotated[
     str | None,

@@ -102,7 +102,7 @@ class Done:
             shown = msgspec.to_builtins(self.result)
             print_json({"result": shown, **{name: note for name, note in notes.items() if note}})
             return
-        print(spelled(self.text))
+        print(runnable(self.text))
         for name, note in notes.items():
             if note:
                 print(f"  {name:8} {note if name == 'curl' else runnable(note)}")

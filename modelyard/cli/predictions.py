@@ -9,6 +9,7 @@ from modelyard.cli.connection import connected
 from modelyard.cli.options import Json, Url
 from modelyard.cli.output import curl, print_json, print_table
 from modelyard.cli.tables import parse_rows, read_rows
+from modelyard.cli.usage import NotUnderstood, reference
 from modelyard.core.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -18,10 +19,12 @@ SHOWN_ROWS = 50
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="iris, iris:3 or iris@candidate.", show_default=False)],
+    model: Annotated[
+        str, typer.Argument(help="iris, iris:3 or iris@candidate.", show_default=False, callback=reference)
+    ],
     file: Annotated[
         Path | None,
-        typer.Argument(help="Rows in JSON, CSV or Parquet; - is JSON from standard input.", show_default=False),
+        typer.Argument(help="Rows in JSON, CSV, Parquet or npy; - is JSON from standard input.", show_default=False),
     ] = None,
     rows: Annotated[str | None, typer.Option(help="Rows in JSON, here and now.", show_default=False)] = None,
     url: Url = None,
@@ -29,8 +32,8 @@ def predict(
 ) -> None:
     """Predict for rows from a file, or given as JSON."""
     if (file is None) == (rows is None):
-        raise InvalidInput("expected rows either in a file or in --rows")
-    inputs = read_rows(file) if file is not None else parse_rows(rows or "", "--rows")
+        raise NotUnderstood("expected rows either in a file or in --rows")
+    inputs = read_rows(file) if file is not None else _typed(rows or "")
     with connected(url) as yard:
         answer = yard.client.predict(model, inputs)
         same = curl("POST", f"{yard.client.predict_url}/predict/{model}", json_body=_example(inputs))
@@ -41,11 +44,18 @@ def predict(
     print(f"  curl     {same}")
 
 
+def _typed(rows: str) -> Any:
+    try:
+        return parse_rows(rows, "--rows")
+    except InvalidInput as error:
+        raise NotUnderstood(error.message) from None
+
+
 def _example(inputs: Any) -> dict[str, Any]:
     """Return a request body of at most one row: a command line has an end."""
     from modelyard.client.rows import body_of
 
-    body = body_of(inputs[:1] if isinstance(inputs, list) else inputs)
+    body = body_of(inputs[:1] if isinstance(inputs, list) or hasattr(inputs, "ndim") else inputs)
     return {key: value[:1] if key in ("rows", "data") else value for key, value in body.items()}
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from modelyard.core.errors import Misconfigured, Unauthenticated
+from modelyard.cli.usage import NotUnderstood
+from modelyard.core.errors import InvalidInput, Misconfigured, Unauthenticated
 from modelyard.core.settings import Settings
 
 
@@ -62,7 +63,10 @@ def current(url: str | None = None) -> Profile:
     settings = Settings.read(os.environ)
     kept = saved(profile_path())
     chosen = url or settings.url or (kept.url if kept else None) or settings.public_url
-    chosen = check_url(str(chosen))
+    try:
+        chosen = check_url(str(chosen))
+    except InvalidInput as error:
+        raise (NotUnderstood(error.message) if url else error) from None
     if kept and kept.url == chosen:
         return Profile(
             url=chosen,

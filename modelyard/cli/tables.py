@@ -6,16 +6,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from modelyard.cli.usage import NotUnderstood
 from modelyard.core.errors import InvalidInput
 
-FORMATS = "JSON (a list of rows, or one row), CSV with a line of names, or Parquet"
+FORMATS = "JSON (a list of rows, or one row), CSV with a line of names, Parquet, or npy"
 
 
 def read_metrics(pairs: list[str]) -> dict[str, float]:
     """Read `accuracy=0.97` and the like.
 
     Raises:
-        InvalidInput: when one is not a name and a number.
+        NotUnderstood: when one is not a name and a number.
     """
     found = {}
     for pair in pairs:
@@ -23,21 +24,33 @@ def read_metrics(pairs: list[str]) -> dict[str, float]:
         try:
             found[name] = float(text)
         except ValueError:
-            raise InvalidInput(f"--metric {pair!r}: expected a name and a number, as accuracy=0.97") from None
+            raise NotUnderstood(f"--metric {pair!r}: expected a name and a number, as accuracy=0.97") from None
     return found
 
 
-def read_object(path: Path | None) -> dict[str, Any] | None:
-    """Read a file that holds one JSON object.
+def is_inline(given: str) -> bool:
+    """Tell whether an option's value is JSON itself, not the name of a file."""
+    return given.lstrip().startswith("{")
+
+
+def read_object(given: str | None, option: str) -> dict[str, Any] | None:
+    """Read one JSON object, typed as `{...}` or in a file.
 
     Raises:
-        InvalidInput: when it does not.
+        NotUnderstood: when what was typed is none.
+        InvalidInput: when the file holds none.
     """
-    if path is None:
+    if given is None:
         return None
-    value = _json(_text(path), str(path))
+    if is_inline(given):
+        try:
+            value = _json(given, option)
+        except InvalidInput as error:
+            raise NotUnderstood(error.message) from None
+    else:
+        value = _json(_text(Path(given)), given)
     if not isinstance(value, dict):
-        raise InvalidInput(f"{path} holds {type(value).__name__}: expected a JSON object")
+        raise InvalidInput(f"{given} holds {type(value).__name__}: expected a JSON object")
     return value
 
 
@@ -56,6 +69,8 @@ def read_rows(path: Path) -> Any:
         raise InvalidInput(f"there is no file {path}: expected {FORMATS}")
     if not os.access(path, os.R_OK):
         raise InvalidInput(f"you may not read the file {path}: chmod u+r, or ask its owner")
+    if suffix == ".npy":
+        return _array(path)
     if suffix not in (".csv", ".parquet"):
         raise InvalidInput(f"{path} is of no format that is read here: expected {FORMATS}")
     import pyarrow as pa
@@ -69,6 +84,16 @@ def read_rows(path: Path) -> Any:
 
         return parquet.read_table(path).to_pylist()
     except (pa.ArrowException, OSError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
+
+
+def _array(path: Path) -> Any:
+    """Return the array of a NumPy file; one of Python objects would be a pickle, and is refused."""
+    import numpy as np
+
+    try:
+        return np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from error
 
 

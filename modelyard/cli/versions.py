@@ -6,26 +6,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelyard.cli.connection import Connection, connected
-from modelyard.cli.options import Despite, Json, Reason, Url, Yes
+from modelyard.cli.options import Despite, Json, ModelName, Reason, Ref, Url, Yes
 from modelyard.cli.output import Done, curl, print_json, print_table, say
 from modelyard.cli.progress import progress_bar
-from modelyard.cli.tables import read_metrics, read_object
-from modelyard.core.errors import InvalidInput
+from modelyard.cli.tables import is_inline, read_metrics, read_object
+from modelyard.cli.usage import NotUnderstood, model_name, reference
+from modelyard.core.errors import ModelRefused
 from modelyard.core.metrics import P95, amount
-from modelyard.core.reference import parse_reference
+from modelyard.core.reference import Reference, parse_reference
 
 if TYPE_CHECKING:
     from modelyard.client import Deployment, Version
-
-Ref = Annotated[str, typer.Argument(help="A version, as iris:3 or iris@candidate.", show_default=False)]
-ModelName = Annotated[str, typer.Argument(help="A model's name.", show_default=False)]
 
 
 def push(
     files: Annotated[
         list[Path], typer.Argument(help="Files; several are joined into one pipeline.", show_default=False)
     ],
-    name: Annotated[str, typer.Option("--name", "-n", help="The model.", show_default=False)],
+    name: Annotated[str, typer.Option("--name", "-n", help="The model.", show_default=False, callback=model_name)],
     sample: Annotated[
         Path | None, typer.Option(help="Rows that it can predict: .csv, .parquet, .json or .npy.", show_default=False)
     ] = None,
@@ -37,35 +35,43 @@ def push(
         int | None, typer.Option(help="Number of the version it was made from.", show_default=False)
     ] = None,
     manifest: Annotated[
-        Path | None, typer.Option(help="JSON that wins over what is captured.", show_default=False)
+        str | None, typer.Option(help="JSON that wins over what is captured: a file, or {...}.", show_default=False)
     ] = None,
     signature: Annotated[
-        Path | None, typer.Option(help="JSON, instead of an inferred one.", show_default=False)
+        str | None, typer.Option(help="JSON, instead of an inferred one: a file, or {...}.", show_default=False)
     ] = None,
     wait: Annotated[bool, typer.Option(help="Wait until it was examined.")] = True,
     url: Url = None,
     json: Json = False,
 ) -> None:
     """Upload a model as a new version. Nothing is served by it before it is promoted."""
+    metrics = read_metrics(metric or [])
+    manifest_object, signature_object = read_object(manifest, "--manifest"), read_object(signature, "--signature")
     with connected(url) as yard, progress_bar(json) as progress:
         from modelyard.client.pushing import form
 
-        version = yard.client.push(
-            *files,
-            name=name,
-            sample=sample,
-            metrics=read_metrics(metric or []),
-            description=description,
-            parent=parent,
-            manifest=read_object(manifest),
-            signature=read_object(signature),
-            wait=wait,
-            progress=progress,
-        )
-        forms = [("file", f"@{file}") for file in files]
-        asides = {"sample": ("@", sample), "manifest": ("<", manifest), "signature": ("<", signature)}
-        forms += [(field, f"{mark}{path}") for field, (mark, path) in asides.items() if path]
-        texts = form(metrics=read_metrics(metric or []) or None, description=description, parent=parent)
+        try:
+            version = yard.client.push(
+                *files,
+                name=name,
+                sample=sample,
+                metrics=metrics,
+                description=description,
+                parent=parent,
+                manifest=manifest_object,
+                signature=signature_object,
+                wait=wait,
+                progress=progress,
+            )
+        except ModelRefused as error:
+            raise _with_its_page(yard, error) from None
+        forms = [("file", f"@{file}") for file in files] + ([("sample", f"@{sample}")] if sample else [])
+        texts = form(metrics=metrics or None, description=description, parent=parent)
+        for field, given in (("manifest", manifest), ("signature", signature)):
+            if given is not None and is_inline(given):
+                texts[field] = given
+            elif given is not None:
+                forms.append((field, f"<{given}"))
         reason = (version.report or {}).get("reason")
         done = Done(
             f"{version} is {version.state}"
@@ -77,6 +83,15 @@ def push(
             more={**({"why": str(reason)} if reason else {}), "next": f"modelyard promote {version}"},
         )
     done.show(json)
+
+
+def _with_its_page(yard: Connection, error: ModelRefused) -> ModelRefused:
+    """Add where the refused version is seen, and how it goes."""
+    if named := error.details.get("version"):
+        refused = parse_reference(str(named))
+        page = yard.console(refused.model, refused.version)
+        error.details["notes"] = {"console": page, "undo": f"modelyard delete {refused}"}
+    return error
 
 
 def versions(model: ModelName, url: Url = None, json: Json = False) -> None:
@@ -152,31 +167,42 @@ def _undo(model: str, call: dict[str, Any] | None) -> str | None:
 
 
 def delete(
-    target: Annotated[str, typer.Argument(help="A version, as iris:3, or a whole model.", show_default=False)],
+    target: Annotated[
+        str, typer.Argument(help="A version, as iris:3, or a whole model.", show_default=False, callback=reference)
+    ],
     yes: Yes = False,
     despite_consumers: Despite = False,
     url: Url = None,
     json: Json = False,
 ) -> None:
     """Delete a version, or a whole model. What serves, or has an alias, is not deleted."""
-    reference = parse_reference(target)
-    if reference.alias:
-        raise InvalidInput(f"{target!r} names an alias: expected a model, or a version as in '{reference.model}:3'")
+    named = parse_reference(target)
+    if named.alias:
+        raise NotUnderstood(f"{target!r} names an alias: expected a model, or a version as in '{named.model}:3'")
     with connected(url) as yard:
         if not yes and not json:
-            for consumer in yard.client.consumers(reference.model):
+            _look(yard, named)
+            for consumer in yard.client.consumers(named.model):
                 say(f"{consumer.name} depends on {consumer.uses}" + (f": {consumer.contact}" * bool(consumer.contact)))
             typer.confirm(f"Delete {target} with all its files? This cannot be undone.", abort=True, err=True)
         yard.client.delete(target, despite_consumers=despite_consumers)
-        path = f"models/{reference.model}/" + (f"versions/{reference.version}/" if reference.version else "")
+        path = f"models/{named.model}/" + (f"versions/{named.version}/" if named.version else "")
         path += "?despite_consumers=true" if despite_consumers else ""
         Done(
             f"{target} is deleted",
             result={"deleted": target},
-            console=yard.console(reference.model) if reference.version else yard.console(),
+            console=yard.console(named.model) if named.version else yard.console(),
             curl=curl("DELETE", yard.api(path)),
-            undo="there is no way back; push the files again" + (" as a new version" if reference.version else ""),
+            undo="there is no way back; push the files again" + (" as a new version" if named.version else ""),
         ).show(json)
+
+
+def _look(yard: Connection, named: Reference) -> None:
+    """Ask for what is to be deleted: nobody is asked whether something may go that is not there."""
+    if named.version:
+        yard.client.version(str(named))
+    else:
+        yard.client.model(named.model)
 
 
 def download(

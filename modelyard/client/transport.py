@@ -20,9 +20,10 @@ RETRIED = frozenset({502, 503, 504})
 
 
 def _classes(root: type[ModelyardError] = ModelyardError) -> dict[str, type[ModelyardError]]:
+    """Return each code's class; a class without a code of its own, as the command has one, is never raised here."""
     found = {root.code: root}
     for child in root.__subclasses__():
-        found |= _classes(child)
+        found = _classes(child) | found
     return found
 
 

@@ -6,6 +6,7 @@ import pytest
 from django.db.utils import OperationalError
 
 from modelyard.cli.ending import run
+from modelyard.cli.usage import NotUnderstood
 from modelyard.core.errors import InvalidInput
 
 
@@ -43,6 +44,16 @@ def test_a_database_that_is_away_is_no_bug(monkeypatch: pytest.MonkeyPatch, caps
     said = capsys.readouterr().err
     assert said.startswith("error: the database does not answer as it should (OperationalError: no such table)\nhint: ")
     assert "bug" not in said
+
+
+def test_what_is_not_understood_has_a_code_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    def app() -> None:
+        raise NotUnderstood("what?")
+
+    with pytest.raises(SystemExit) as left:
+        run(app)
+    assert left.value.code == 2
+    assert capsys.readouterr().err == "error: what?\n"
 
 
 def test_a_traceback_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

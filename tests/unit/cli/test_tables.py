@@ -4,11 +4,13 @@ import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
 from modelyard.cli.tables import parse_rows, read_metrics, read_object, read_rows
+from modelyard.cli.usage import NotUnderstood
 from modelyard.core.errors import InvalidInput
 
 
@@ -18,7 +20,7 @@ def test_metrics() -> None:
 
 @pytest.mark.parametrize("pair", ["accuracy", "accuracy=", "accuracy=high"])
 def test_a_metric_is_a_name_and_a_number(pair: str) -> None:
-    with pytest.raises(InvalidInput, match=r"accuracy=0\.97"):
+    with pytest.raises(NotUnderstood, match=r"accuracy=0\.97"):
         read_metrics([pair])
 
 
@@ -62,6 +64,8 @@ def test_what_is_no_rows_is_refused_with_its_place(text: str) -> None:
         ("rows.parquet", b"x", "cannot be read"),
         ("rows.csv", b"", "cannot be read"),
         ("rows.json", b"\xff\xfe", "cannot be read"),
+        ("rows.npy", b"x", "cannot be read"),
+        ("rows.npy", b"", "cannot be read"),
         ("missing.csv", None, "there is no file"),
         ("missing.json", None, "there is no file"),
     ],
@@ -76,8 +80,22 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path, name: str, content: 
 def test_an_object_is_an_object(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     path.write_text('{"seed": 3}')
-    assert read_object(path) == {"seed": 3}
-    assert read_object(None) is None
+    assert read_object(str(path), "--manifest") == {"seed": 3}
+    assert read_object(None, "--manifest") is None
     path.write_text("[]")
     with pytest.raises(InvalidInput, match="expected a JSON object"):
-        read_object(path)
+        read_object(str(path), "--manifest")
+
+
+def test_an_object_may_be_typed() -> None:
+    assert read_object(' {"seed": 3}', "--manifest") == {"seed": 3}
+    with pytest.raises(NotUnderstood, match="--manifest is no JSON"):
+        read_object('{"seed": 3', "--manifest")
+
+
+def test_rows_of_numpy_but_no_pickle_in_them(tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", np.eye(2))
+    assert read_rows(tmp_path / "rows.npy").tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    np.save(tmp_path / "objects.npy", np.array([[{}]]), allow_pickle=True)
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        read_rows(tmp_path / "objects.npy")
