@@ -10,13 +10,13 @@ from modelyard.cli.output import print_json, print_table
 
 
 def models(
-    search: Annotated[str, typer.Option(help="Only those whose name holds this.", show_default=False)] = "",
+    search: Annotated[str, typer.Option(help="Only those whose name or problem holds this.", show_default=False)] = "",
     url: Url = None,
     json: Json = False,
 ) -> None:
     """List the models."""
     with connected(url) as yard:
-        found = [model for model in yard.client.models() if search in model.name]
+        found = yard.client.models(**({"search": search} if search else {}))
     if json:
         print_json(found)
         return
@@ -24,8 +24,9 @@ def models(
         (model.name, model.champion, model.newest_ready, _counts(model.versions), model.problem, model.owner)
         for model in found
     ]
+    empty = f"no model's name or problem holds {search!r}" if search else "no models yet: `modelyard push` makes one"
     columns = ["model", "serves", "newest ready", "versions", "problem", "owner"]
-    print_table("Models", columns, rows, empty="no models yet: `modelyard push` makes one")
+    print_table("Models", columns, rows, empty=empty)
 
 
 def _counts(versions: dict[str, int]) -> str:
