@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelyard.cli.home import settings_of
 from modelyard.cli.options import Home, Json, with_home
 from modelyard.cli.output import Done, print_json, print_table
 from modelyard.cli.tenants import tenant_actor
-from modelyard.core.errors import InvalidInput, NotFound
+from modelyard.cli.usage import NotUnderstood
+from modelyard.core.errors import NotFound
 
 if TYPE_CHECKING:
     from modelyard.control.tenancy.models import ApiKey
@@ -41,10 +43,11 @@ def create(
 
     key, secret = services.create_key(actor=actor, name=name, scopes=scope or ["predict"], expires_at=expires_at)
     undo = with_home(f"modelyard keys revoke {key.prefix} --tenant {tenant}", home)
+    address = settings_of().public_url
     if json:
         print_json({"key": secret, **_facts(key), "tenant": tenant, "undo": undo})
         return
-    Done(secret, undo=undo, more={"scopes": ", ".join(key.scopes), "login": "modelyard login"}).show(False)
+    Done(secret, undo=undo, more={"scopes": ", ".join(key.scopes), "login": f"modelyard login {address}"}).show(False)
 
 
 @app.command("list")
@@ -116,7 +119,7 @@ def _moment(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidInput(
+        raise NotUnderstood(
             f"--expires {text!r}: expected ISO 8601, as 2027-01-31 or 2027-01-31T18:00:00+01:00"
         ) from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)

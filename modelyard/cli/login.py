@@ -1,7 +1,7 @@
 """`modelyard login`: keeps the address of a server and a key for it."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,7 +9,10 @@ from modelyard.cli.connection import console_address
 from modelyard.cli.options import Json
 from modelyard.cli.output import Done
 from modelyard.cli.profile import Profile, current, profile_path, save
-from modelyard.core.errors import InvalidInput
+from modelyard.core.errors import Forbidden, InvalidInput
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
 
 
 def login(
@@ -28,12 +31,26 @@ def login(
     if not key:
         raise InvalidInput("no key was given: expected it on standard input, or in MODELYARD_KEY")
     with Client(chosen.url, key, predict_url=predict_url) as client:
-        tenant = client.tenant()
+        tenant = _tenant(client)
         kept = Profile(url=client.url, key=key, tenant=tenant, predict_url=predict_url)
     save(kept, profile_path())
     Done(
-        f"signed in to tenant {tenant} at {kept.url}",
+        f"signed in to tenant {tenant} at {kept.url}" if tenant else f"signed in at {kept.url}; the key may not read",
         result={"url": kept.url, "tenant": tenant},
-        console=console_address(kept.url, tenant),
+        console=console_address(kept.url, tenant) if tenant else kept.url,
         undo=f"rm {profile_path()}",
     ).show(json)
+
+
+def _tenant(client: "Client") -> str:
+    """Return the tenant's name; empty for a live key that may do other things than read.
+
+    Raises:
+        Unauthenticated: when no live key was given.
+    """
+    try:
+        return client.tenant()
+    except Forbidden as error:
+        if "scope" in error.details:
+            return ""
+        raise
