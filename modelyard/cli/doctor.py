@@ -10,7 +10,7 @@ from modelyard.cli.checks import folders, machine, services
 from modelyard.cli.checks.finding import Finding, State, bad, ok
 from modelyard.cli.home import settings_of
 from modelyard.cli.options import Home, Json
-from modelyard.cli.output import print_json
+from modelyard.cli.output import print_json, runnable
 from modelyard.core.errors import Misconfigured
 from modelyard.core.settings import Settings
 
@@ -47,7 +47,7 @@ def doctor(home: Home = None, json: Json = False) -> None:
         for finding in found:
             print(f"{MARKS[finding.state]}  {finding.check:11} {finding.text}")
             if finding.mend:
-                print(f"      {'':11} mend: {finding.mend}")
+                print(f"      {'':11} mend: {runnable(finding.mend)}")
         sys.stdout.flush()
     if any(finding.state is State.BAD for finding in found):
         raise typer.Exit(1)

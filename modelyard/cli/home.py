@@ -1,5 +1,6 @@
 """A home folder: its settings, making it, and its first administrator and key."""
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -79,23 +80,36 @@ def make_home(settings: Settings) -> None:
         Misconfigured: when it cannot be made or written to, or holds what is not ours.
     """
     home: Path = settings.home
+    check_ours(home)
     try:
-        _check_ours(home)
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = home / f".probe-{os.getpid()}-{secrets.token_hex(4)}"
         probe.touch()
         probe.unlink()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise Misconfigured(f"the home folder {home} cannot be made or written to: {_mend(home, reason)}") from error
+        raise cannot_be_written(home, reason) from error
     close_to_others(home)
 
 
-def _check_ours(home: Path) -> None:
+def check_home(home: Path) -> None:
+    """Check, without making anything, that `make_home` would not refuse.
+
+    Raises:
+        Misconfigured: as `make_home`.
+    """
+    check_ours(home)
+    there = _nearest(home)
+    if not there.is_dir() or _is_the_kernels(there) or not os.access(there, os.W_OK | os.X_OK):
+        raise cannot_be_written(home, os.strerror(errno.EACCES).lower())
+
+
+def check_ours(home: Path) -> None:
     """Refuse a folder with files of somebody else's: ours would be mixed with them, and closed to other users."""
-    if not home.is_dir():
-        return
-    names = {path.name for path in home.iterdir()}
+    try:
+        names = {path.name for path in home.iterdir()}
+    except OSError:
+        return  # not there, no folder, or closed: whoever writes to it is told
     strange = sorted(name for name in names - FOLDERS - {"lost+found"} if not name.startswith("."))
     if strange and not names & MARKS:
         raise Misconfigured(
@@ -104,13 +118,27 @@ def _check_ours(home: Path) -> None:
         )
 
 
+def cannot_be_written(home: Path, reason: str) -> Misconfigured:
+    """Return the error for a home that cannot be made or written to."""
+    return Misconfigured(f"the home folder {home} cannot be made or written to: {_mend(home, reason)}")
+
+
+def _nearest(home: Path) -> Path:
+    """Return the folder, or the nearest thing above it that is there."""
+    return next((path for path in (home, *home.parents) if path.exists()), Path("/"))
+
+
+def _is_the_kernels(path: Path) -> bool:
+    return path.parts[:2] in (("/", "proc"), ("/", "sys"), ("/", "dev"))
+
+
 def _mend(home: Path, reason: str) -> str:
     """Return what is there and what is expected."""
-    there = next((path for path in (home, *home.parents) if path.exists()), Path("/"))
+    there = _nearest(home)
     other = "give a folder on a local disk with --home or MODELYARD_HOME"
     if not there.is_dir():
         return f"{there} is a file, expected a folder; {other}"
-    if there.parts[:2] in (("/", "proc"), ("/", "sys"), ("/", "dev")):
+    if _is_the_kernels(there):
         return f"{there} is the kernel's, and keeps no files; {other}"
     if there == home and not os.access(home, os.W_OK | os.X_OK):
         return f"{reason}; {other}, or mend its owner: chown -R $(id -un) {home}"

@@ -1,6 +1,5 @@
 """The folders that the settings name: whose they are, on what disks, with how much space."""
 
-import os
 import secrets
 import shutil
 import stat
@@ -10,6 +9,8 @@ from pathlib import Path
 
 from modelyard.cli.checks.finding import Finding, bad, ok, warning
 from modelyard.cli.folders import disk_kind, is_network
+from modelyard.cli.home import check_home
+from modelyard.core.errors import Misconfigured
 from modelyard.core.settings import MIB, Settings
 
 LITTLE_BYTES = 1024 * MIB
@@ -21,11 +22,14 @@ EARLIEST = 1_767_225_600  # 2026-01-01: this release is younger
 def home(settings: Settings) -> Iterator[Finding]:
     """The home folder: there, writable, and closed to others."""
     folder: Path = settings.home
+    try:
+        check_home(folder)
+    except Misconfigured as error:
+        text, _, mend = error.message.partition(": ")
+        yield bad("home", text, mend)
+        return
     if not folder.exists():
         yield warning("home", f"{folder} is not there yet", "modelyard init")
-        return
-    if not os.access(folder, os.W_OK | os.X_OK):
-        yield bad("home", f"{folder} cannot be written to", f"chown -R $(id -un) {folder}")
     elif _mode(folder) & 0o077:
         yield bad("home", f"{folder} is open to others (mode {_mode(folder):o})", f"chmod 700 {folder}")
     else:

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from modelyard.cli.checks.finding import Finding, bad, ok, warning
+from modelyard.cli.home import check_home
 from modelyard.cli.ports import check_port
 from modelyard.cli.start import CONTROL_READY, is_ours, reachable
 from modelyard.core.errors import Misconfigured, ModelyardError
@@ -46,7 +48,9 @@ def exposure(settings: Settings) -> Iterator[Finding]:
 def database(settings: Settings) -> Iterator[Finding]:
     """The database: answers, in the right mode, with this release's tables."""
     if settings.database_url is None and not (settings.home / "modelyard.sqlite3").exists():
-        yield warning("database", "there is none yet", "modelyard init")
+        with suppress(Misconfigured):  # the home itself is looked at elsewhere
+            check_home(settings.home)
+            yield warning("database", "there is none yet", "modelyard init")
         return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "modelyard.config.settings")
     import django

@@ -134,7 +134,7 @@ def test_a_key_has_the_least_scope_and_may_expire(home: Path) -> None:
 )
 def test_wrong_keys_are_refused(home: Path, arguments: list[str], expected: str) -> None:
     said = command("keys", *arguments, "--home", home)
-    assert said.code == 1
+    assert said.code == (2 if "tomorrow" in arguments else 1)
     assert expected in said.err
     assert said.out == ""
 
@@ -184,6 +184,28 @@ def test_doctor_names_what_is_open_to_others_with_the_mend(home: Path) -> None:
     finally:
         (home / "secret_key").chmod(0o600)
         home.chmod(0o700)
+
+
+@pytest.mark.parametrize("kind", ["kernel", "file", "strange"])
+def test_doctor_says_of_a_home_what_up_says(tmp_path: Path, kind: str, free_port: int) -> None:
+    place = Path("/proc/foo") if kind == "kernel" else tmp_path / "place"
+    if kind == "file":
+        place.touch()
+    elif kind == "strange":
+        place.mkdir()
+        (place / "thesis.tex").touch()
+    refused = command("up", "--home", place, "--port", free_port, "--json")
+    said = command("doctor", "--home", place, "--json", XDG_CONFIG_HOME=str(tmp_path / "config"))
+    assert said.code == refused.code == 1
+    found = [finding for finding in json.loads(said.out)["findings"] if finding["check"] in ("home", "database")]
+    assert [finding["check"] for finding in found] == ["home"]
+    assert f"{found[0]['text']}: {found[0]['mend']}" == json.loads(refused.err)["error"]["message"]
+
+
+def test_a_new_key_is_told_with_the_login_that_takes_it(home: Path) -> None:
+    known = {"MODELYARD_PUBLIC_URL": "https://yard.example.com"}
+    said = command("keys", "create", "--name", "me", "--home", home, **known)
+    assert "  login    modelyard login https://yard.example.com\n" in said.out
 
 
 def test_doctor_names_wrong_settings(home: Path) -> None:
