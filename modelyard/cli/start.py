@@ -1,5 +1,6 @@
 """One start of `modelyard up`: what is made at the first one, and what a person is told when the servers answer."""
 
+import shlex
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import msgspec
 from modelyard.cli import demo as demos
 from modelyard.cli.connection import console_address
 from modelyard.cli.home import TENANT, First, first_lines, is_first_start, is_prepared, settle
-from modelyard.cli.output import print_error, print_json, say
+from modelyard.cli.output import print_error, print_json, runnable, say
 from modelyard.core.errors import Misconfigured, ModelyardError, Unavailable
 from modelyard.core.settings import Settings
 
@@ -34,6 +35,7 @@ class Start:
         began: `time.monotonic()` of the command's start.
         stop: set when the command was told to end.
         scratch: a folder for the demo's files.
+        log: where the processes' lines are kept; None: they are shown.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Start:
         began: float,
         stop: threading.Event,
         scratch: Path,
+        log: Path | None = None,
     ) -> None:
         self._settings = settings
         self._environment = environment
@@ -54,6 +57,7 @@ class Start:
         self._began = began
         self._stop = stop
         self._scratch = scratch
+        self._log = log
         self._first: First | None = None
         self._fitting: demos.Fitting | None = None
         self._lacking: list[str] = []
@@ -163,18 +167,18 @@ class Start:
             sys.stdout.flush()
             return
         lines = [f"Modelyard is ready after {told['seconds']} s. Ctrl-C ends it.", f"console        {told['console']}"]
-        lines += (
-            first_lines(self._first)
-            if self._first
-            else ["key            `modelyard keys create --name NAME` makes one"]
-        )
+        if self._log is not None:
+            lines.append(f"log            {self._log} (--verbose shows it here)")
+        another = f"`modelyard keys create --name NAME --home {shlex.quote(told['home'])}`"
+        lines += first_lines(self._first) if self._first else [f"key            {runnable(another)} makes one"]
         if answer := told.get("prediction"):
             said = f"{answer['model']}:{answer['version']} predicts {answer['predictions'][0]} for {demos.FLOWER}"
+            back = f"modelyard login {told['url']}; {told['undo']}"
             lines += [
                 "",
                 said,
                 f"model          {told['page']}",
-                f"undo           modelyard login {told['url']}; {told['undo']}",
+                f"undo           {runnable(back)}",
             ]
         print("\n".join(["", *lines, f"curl           {told['curl']}", ""]), flush=True)
 

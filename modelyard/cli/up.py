@@ -14,53 +14,66 @@ import typer
 
 from modelyard.cli.folders import check_local
 from modelyard.cli.home import locked, make_home, settings_of
+from modelyard.cli.lines import FILE, Kept, show
 from modelyard.cli.options import Home, Json
 from modelyard.cli.output import print_error
 from modelyard.cli.ports import check_port
 from modelyard.cli.processes import PARENT, Port
 from modelyard.cli.start import Start
-from modelyard.cli.supervisor import Supervisor, commands, procfile
+from modelyard.cli.supervisor import Supervisor, Write, commands, procfile
 from modelyard.core.errors import Misconfigured, ModelyardError
 from modelyard.core.settings import Settings
-
-COLOURS = {"web": 36, "worker": 33, "tend": 35, "serve": 32}
 
 
 def up(
     home: Home = None,
     port: Port = None,
     demo: Annotated[bool, typer.Option(help="At the first start, push a model and ask it once.")] = True,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show all that the processes log.")] = False,
     json: Json = False,
 ) -> None:
     """Start all processes on this machine; Ctrl-C ends them.
 
-    At the first start it makes an administrator and a key, both shown once, and pushes a demo model.
+    At the first start it makes an administrator and a key, both shown once, and pushes a demo model. On a terminal,
+    what the processes log goes to a file in the home, and only what is no routine is shown.
     """
     began = time.monotonic()
     settings = settings_of(home, port=port)
+    if not (settings.home / "up.lock").exists():
+        _check_ports(settings)  # before anything is made; who runs already holds the port, and is told so below
     make_home(settings)
     if settings.database_url is None:
         check_local(settings.home)
     with ExitStack() as stack:
         stack.enter_context(locked(settings, "up", wait=False))
-        check_port(settings.host, settings.port)
-        if not settings.embedded:
-            check_port(settings.host, settings.serve_port, option="MODELYARD_SERVE_PORT")
+        _check_ports(settings)
+        log = None if verbose or json or not sys.stderr.isatty() else settings.home / FILE
         stop, environment = _signals(), _environment()
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="modelyard-up-")))
-        start = Start(settings, environment=environment, demo=demo, json=json, began=began, stop=stop, scratch=scratch)
+        start = Start(
+            settings, environment=environment, demo=demo, json=json, began=began, stop=stop, scratch=scratch, log=log
+        )
         stack.callback(start.end)
         start.prepare()
         if stop.is_set():
             return
-        supervisor = Supervisor(_commands(settings), environment, _print_line)
+        write: Write = show
+        if log is not None:
+            write = kept = Kept(log)
+            stack.callback(kept.close)
+        supervisor = Supervisor(_commands(settings), environment, write)
         threading.Thread(target=_greet, args=(start, json), name="greeter", daemon=True).start()
         supervisor.run(stop)
         if supervisor.failed:
             stop.set()
-            raise Misconfigured(
-                f"{supervisor.failed}: its last lines above say why, and `modelyard doctor` looks further"
-            )
+            lines = f"its last lines above, and in {log}, say why" if log else "its last lines above say why"
+            raise Misconfigured(f"{supervisor.failed}: {lines}, and `modelyard doctor` looks further")
+
+
+def _check_ports(settings: Settings) -> None:
+    check_port(settings.host, settings.port)
+    if not settings.embedded:
+        check_port(settings.host, settings.serve_port, option="MODELYARD_SERVE_PORT")
 
 
 def _signals() -> threading.Event:
@@ -98,9 +111,3 @@ def _environment() -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         PARENT: str(os.getpid()),
     }
-
-
-def _print_line(name: str, line: str) -> None:
-    colour = COLOURS.get(name) if sys.stderr.isatty() else None
-    label = f"\x1b[{colour}m{name:6} |\x1b[0m" if colour else f"{name:6} |"
-    print(f"{label} {line}\n", end="", file=sys.stderr, flush=True)

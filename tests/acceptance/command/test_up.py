@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,45 @@ def test_an_unknown_setting_is_refused(home: Path) -> None:
 def test_a_value_that_does_not_fit_is_refused(home: Path, variable: str, value: str) -> None:
     refused(command("up", "--home", home, **{variable: value}), variable)
     assert not home.exists()
+
+
+def test_a_port_in_use_leaves_nothing_behind(home: Path, free_port: int) -> None:
+    with socket.create_server(("127.0.0.1", free_port)):
+        refused(command("up", "--home", home / "new", "--port", free_port), f"port {free_port} of")
+    assert not home.exists()
+
+
+def test_on_a_terminal_only_what_matters_is_shown(home: Path, free_port: int) -> None:
+    said, told = _on_a_terminal("up", "--home", str(home), "--port", str(free_port), "--no-demo")
+    assert '"event"' not in said
+    assert said.count(f"{home}/up.log") == 1
+    assert '"event": "tend_started"' in (home / "up.log").read_text()
+    assert told == 0
+    said, _ = _on_a_terminal("up", "--home", str(home), "--port", str(free_port), "--verbose")
+    assert '"event": "tend_started"' in said
+    assert "up.log" not in said
+
+
+def _on_a_terminal(*arguments: str) -> tuple[str, int]:
+    """Run the command on a terminal of its own, end it when it is ready, and return what was shown."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [str(modelyard_server.COMMAND), *arguments],
+        env=modelyard_server.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # how a terminal says that nobody writes to it any more
+        while piece := os.read(ours, 4096):
+            shown += piece
+            if b"curl  " in shown and process.poll() is None:
+                process.send_signal(signal.SIGINT)
+    os.close(ours)
+    return shown.decode(), process.wait(timeout=60)
 
 
 def test_port_of_the_platform_is_honoured(home: Path, free_port: int) -> None:
