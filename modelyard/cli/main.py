@@ -7,6 +7,7 @@ import typer
 
 import modelyard
 from modelyard.cli import (
+    aliases,
     artifacts,
     charters,
     choosing,
@@ -58,6 +59,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     versions.download,
 )
 NOUNS = (
+    ("aliases", aliases.app),
     ("keys", keys.app),
     ("tenants", tenants.app),
     ("members", members.app),

@@ -6,8 +6,10 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from modelyard.client import Client
 from tests.acceptance.command.conftest import Iris, Run, Yard
 from tests.servers import modelyard as modelyard_server
 
@@ -44,7 +46,16 @@ def test_versions_show_what_was_pushed(run: Run, pushed: str) -> None:
 def test_the_model_is_listed(run: Run, pushed: str) -> None:
     assert pushed in [model["name"] for model in run("models", "--json").json]
     assert pushed in run("models", "--search", "verb").out
-    assert pushed not in run("models", "--search", "nothing of the kind").out
+    assert run("models", "--search", "nothing of the kind").out == (
+        "no model's name or problem holds 'nothing of the kind'\n"
+    )
+
+
+def test_models_are_searched_by_their_problem_too(run: Run, yard: Yard) -> None:
+    with Client(yard.url, yard.key) as client:
+        client.create_model("searched", problem="Which Hedgehog?")
+        assert "searched" in run("models", "--search", "hedgehog").out
+        client.delete("searched")
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -57,6 +68,53 @@ def test_a_version_answers_by_number_as_it_was_fitted(
     assert answer["predictions"] == iris.expected
     assert answer["version"] == number
     assert len(set(answer["prediction_ids"])) == len(iris.expected)
+
+
+def test_rows_may_come_as_an_array(run: Run, pushed: str, iris: Iris, tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", iris.rows.to_numpy())
+    assert run("predict", f"{pushed}:1", tmp_path / "rows.npy", "--json").json["predictions"] == iris.expected
+    assert '"data": [[' in run("predict", f"{pushed}:1", tmp_path / "rows.npy").out
+
+
+def test_a_manifest_may_be_typed(run: Run, yard: Yard, iris: Iris) -> None:
+    said = run("push", iris.pipeline, "--name", "typed", "--sample", iris.sample, "--manifest", '{"seed": 7}', "--json")
+    assert said.json["result"]["manifest"]["seed"] == 7
+    done = subprocess.run(
+        ["sh", "-c", said.json["curl"]],
+        capture_output=True,
+        text=True,
+        env=modelyard_server.environment(MODELYARD_KEY=yard.key),
+        timeout=60,
+    )
+    assert json.loads(done.stdout)["manifest"]["seed"] == 7, done.stdout
+
+
+def test_an_alias_is_set_moved_and_removed(run: Run, pushed: str, yard: Yard) -> None:
+    assert run("aliases", "list", pushed).out.startswith("no aliases yet: `modelyard aliases set")
+    first = run("aliases", "set", pushed, "latest", "1", "--json").json
+    assert first["undo"] == f"modelyard aliases remove {pushed} latest"
+    assert first["console"] == f"{yard.url}/t/demo/models/{pushed}/"
+    moved = run("aliases", "set", pushed, "latest", "2")
+    assert f"{pushed}@latest is {pushed}:2" in moved.out
+    assert f"undo     modelyard aliases set {pushed} latest 1" in moved.out
+    line = first["curl"].replace("candidate", "latest")
+    known = modelyard_server.environment(MODELYARD_KEY=yard.key)
+    assert subprocess.run(["sh", "-c", line], capture_output=True, env=known, timeout=60).returncode == 0
+    assert [(each["name"], each["version"]) for each in run("aliases", "list", pushed, "--json").json] == [
+        ("latest", 1)
+    ]
+    assert "it was so already" in run("aliases", "set", pushed, "latest", "1").out
+    removed = run("aliases", "remove", pushed, "latest", "--json").json
+    assert removed["undo"] == f"modelyard aliases set {pushed} latest 1"
+    assert run("aliases", "list", pushed, "--json").json == []
+    assert "no alias by this name" in run("aliases", "remove", pushed, "latest").err
+
+
+def test_a_wrong_name_is_answered_with_the_nearest(run: Run, pushed: str) -> None:
+    said = run("rollback", "verbss")
+    assert f"did you mean `{pushed}`?" in said.err
+    assert "api" not in said.err.lower()
+    assert "`modelyard models` lists them" in run("rollback", "zzzzzz").err
 
 
 def test_rows_may_be_typed_or_piped(run: Run, pushed: str, iris: Iris) -> None:
@@ -130,7 +188,7 @@ def test_download_gives_the_files_back(run: Run, pushed: str, iris: Iris, tmp_pa
     assert not list(tmp_path.glob(".modelyard-*"))
 
 
-def test_a_refused_file_is_told_with_its_reason(run: Run, tmp_path: Path) -> None:
+def test_a_refused_file_is_told_with_its_reason(run: Run, yard: Yard, tmp_path: Path) -> None:
     path = tmp_path / "broken.pkl"
     path.write_bytes(b"\x80\x04no pickle at all")
     said = run("push", path, "--name", "refused", "--json")
@@ -139,7 +197,14 @@ def test_a_refused_file_is_told_with_its_reason(run: Run, tmp_path: Path) -> Non
     assert json.loads(said.err)["error"]["code"] == "model_refused"
     version = run("versions", "refused", "--json").json[0]
     assert version["state"] == "refused"
-    assert run("promote", "refused:1").code == 1
+    page = f"{yard.url}/t/demo/models/refused/versions/2/"
+    again = run("push", path, "--name", "refused").err
+    assert again.startswith("error: refused:2 is refused: `broken.pkl`")
+    assert f"\n  console  {page}\n" in again
+    assert "\n  undo     modelyard delete refused:2\n" in again
+    assert json.loads(said.err)["error"]["details"]["notes"]["undo"] == "modelyard delete refused:1"
+    reason = json.loads(said.err)["error"]["message"].removeprefix("refused:1 is refused: ")
+    assert f"it was refused because: {reason}" in run("promote", "refused:1").err
     assert run("delete", "refused", "--json").json["result"] == {"deleted": "refused"}
     assert run("versions", "refused").code == 1
 
@@ -161,29 +226,22 @@ def test_deleting_asks_first(run: Run, pushed: str) -> None:
     [
         (["push", "/nowhere/x.pkl", "--name", "x"], "there is no file"),
         (["push", "/tmp", "--name", "x"], "is a folder"),
-        (["push", "{file}", "--name", "Not A Name"], "cannot name a model"),
-        (["push", "{file}", "--name", "x", "--metric", "accuracy"], "accuracy=0.97"),
         (["push", "{file}", "--name", "x", "--sample", "/nowhere.csv"], "there is no file"),
         (["push", "{file}", "--name", "x", "--manifest", "{file}"], "is no JSON"),
         (["push", "{file}", "--name", "x", "--signature", "/nowhere.json"], "there is no file"),
         (["versions", "never-pushed"], "no model by this name"),
-        (["versions", "NO"], "cannot name a model"),
-        (["promote", "never-pushed"], "names no version"),
         (["promote", "never-pushed:1"], "no model by this name"),
-        (["promote", "never-pushed:zero"], "positive whole number"),
         (["promote", "never-pushed@candidate"], "no model by this name"),
         (["rollback", "never-pushed"], "no model by this name"),
         (["deactivate", "never-pushed"], "no model by this name"),
         (["delete", "never-pushed", "--yes"], "no model by this name"),
-        (["delete", "never-pushed@x", "--yes"], "names an alias"),
+        (["delete", "never-pushed:2"], "no model by this name"),
+        (["aliases", "list", "never-pushed"], "no model by this name"),
+        (["aliases", "set", "never-pushed", "candidate", "1"], "no model by this name"),
         (["download", "never-pushed:1"], "no model by this name"),
         (["download", "never-pushed:1", "--to", "/nonexist/x"], "there is no folder /nonexist"),
         (["predict", "never-pushed", "--rows", "[{}]"], "never-pushed"),
-        (["predict", "x"], "either in a file or in --rows"),
-        (["predict", "x", "--rows", "{"], "is no JSON"),
         (["predict", "x", "/nowhere.csv"], "there is no file"),
-        (["models", "--url", "yard"], "is no address"),
-        (["login", "yard"], "is no address"),
     ],
 )
 def test_wrong_input_is_refused_with_the_reason(run: Run, tmp_path: Path, arguments: list[str], expected: str) -> None:
@@ -197,21 +255,37 @@ def test_wrong_input_is_refused_with_the_reason(run: Run, tmp_path: Path, argume
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "expected"),
     [
-        ["push"],
-        ["push", "x.pkl"],
-        ["promote"],
-        ["nonsense"],
-        ["models", "--nonsense"],
-        ["keys"],
-        ["keys", "create"],
-        ["worker", "--concurrency", "0"],
+        (["push"], "files"),
+        (["push", "x.pkl"], "--name"),
+        (["promote"], "version"),
+        (["nonsense"], "nonsense"),
+        (["models", "--nonsense"], "--nonsense"),
+        (["keys"], ""),
+        (["keys", "create"], "--name"),
+        (["worker", "--concurrency", "0"], "--concurrency"),
+        (["push", "x.pkl", "--name", "Not A Name"], "cannot name a model"),
+        (["push", "x.pkl", "--name", "x", "--metric", "accuracy"], "accuracy=0.97"),
+        (["push", "x.pkl", "--name", "x", "--manifest", '{"seed": 7'], "--manifest is no JSON"),
+        (["push", "x.pkl", "--name", "x", "--signature", "{7}"], "--signature is no JSON"),
+        (["versions", "NO"], "cannot name a model"),
+        (["promote", "never-pushed"], "names no version"),
+        (["promote", "never-pushed:zero"], "positive whole number"),
+        (["download", "never-pushed"], "names no version"),
+        (["delete", "never-pushed@x", "--yes"], "names an alias"),
+        (["aliases", "set", "x", "candidate", "zero"], "number"),
+        (["predict", "x"], "either in a file or in --rows"),
+        (["predict", "x", "rows.csv", "--rows", "[]"], "either in a file or in --rows"),
+        (["predict", "x", "--rows", "{"], "is no JSON"),
+        (["models", "--url", "yard"], "is no address"),
+        (["login", "yard"], "is no address"),
     ],
 )
-def test_what_is_not_understood_has_exit_code_2(run: Run, arguments: list[str]) -> None:
+def test_what_is_not_understood_has_exit_code_2(run: Run, arguments: list[str], expected: str) -> None:
     said = run(*arguments)
     assert said.code == 2
+    assert expected in said.err
     assert "Traceback" not in said.err
 
 
@@ -231,6 +305,22 @@ def test_login_keeps_the_key_for_its_server(run: Run, yard: Yard, tmp_path: Path
     assert kept.stat().st_mode & 0o777 == 0o600
     assert run("models", "--json", **config).code == 0
     assert run("models", "--url", "http://localhost:9", **config).code == 1
+
+
+@pytest.mark.parametrize("scope", ["predict", "write", "admin"])
+def test_any_live_key_signs_in(run: Run, yard: Yard, pushed: str, iris: Iris, tmp_path: Path, scope: str) -> None:
+    config = {"XDG_CONFIG_HOME": str(tmp_path), "MODELYARD_KEY": "", "MODELYARD_URL": ""}
+    with Client(yard.url, yard.key) as client:
+        key = client.create_key(scope, [scope])
+        assert run("login", yard.url, stdin=f"{key.key}\n", **config).code == 0
+        rows = json.dumps(iris.rows.iloc[0].to_dict())
+        if scope == "predict":
+            assert run("predict", f"{pushed}:1", "--rows", rows, **config).code == 0
+            assert "modelyard keys create --name NAME --scope read" in run("models", **config).err
+        else:
+            assert run("models", **config).code == 0
+        client.revoke_key(key)
+    assert run("login", yard.url, stdin=f"{key.key}\n", **config).code == 1
 
 
 def test_a_wrong_key_is_not_kept(run: Run, yard: Yard, tmp_path: Path) -> None:
