@@ -66,7 +66,8 @@ def command_page() -> str:
         "# The command",
         "",
         "`modelyard VERB --help` says the same in the terminal. Exit codes: 0 done; 1 refused or failed, the reason is",
-        "on standard error; 2 not understood. Verbs that talk to a server use the address and key of",
+        "on standard error; 2 not understood (an unknown verb or option, or a value that cannot be read as what it",
+        "stands for: nothing was asked of a server then). Verbs that talk to a server use the address and key of",
         "`modelyard login`, or `MODELYARD_URL` and `MODELYARD_KEY`. Written from the code by `make docs`.",
         "",
     ]
