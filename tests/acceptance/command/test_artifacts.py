@@ -80,6 +80,6 @@ def test_a_rotten_artifact_is_named_and_the_exit_code_says_so(home: Path) -> Non
 )
 def test_stores_are_named_right(arguments: list[str], expected: str, tmp_path: Path) -> None:
     said = command("artifacts", "move", *arguments, "--home", tmp_path / "none")
-    assert said.code == 1
+    assert said.code == 2
     assert expected in said.err
     assert not (tmp_path / "none").exists()
