@@ -61,7 +61,7 @@ def settings_of(home: Path | None = None, **given: Any) -> Settings:
     return settings
 
 
-def check_home(settings: Settings) -> None:
+def expect_home(settings: Settings) -> None:
     """Check that the home was made, where the database is a file in it.
 
     Raises:

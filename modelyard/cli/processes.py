@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from modelyard.cli import project
-from modelyard.cli.home import check_home, make_home, set_up_django, settings_of
+from modelyard.cli.home import expect_home, make_home, set_up_django, settings_of
 from modelyard.cli.options import Home, Json
 from modelyard.cli.output import print_json
 from modelyard.cli.start import reachable
@@ -107,7 +107,7 @@ def _begin(name: str, json: bool, **given: Any) -> Settings:
     home = given.pop("home", None)
     settings = settings_of(home, **given)
     if name != "serve" and project.current() is None:
-        check_home(settings)
+        expect_home(settings)
     make_home(settings)
     if json:
         port = settings.serve_port if name == "serve" else settings.port

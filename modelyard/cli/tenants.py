@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelyard.cli import project
-from modelyard.cli.home import TENANT, check_home, make_home, set_up_django, settings_of
+from modelyard.cli.home import TENANT, expect_home, make_home, set_up_django, settings_of
 from modelyard.cli.options import Home, Json, with_home
 from modelyard.cli.output import Done, print_json, print_table
 from modelyard.core.errors import NotFound
@@ -26,7 +26,7 @@ def open_home(home: Path | None) -> None:
     settings = settings_of(home)
     if project.current() is not None:
         return
-    check_home(settings)
+    expect_home(settings)
     make_home(settings)
     set_up_django()
 
