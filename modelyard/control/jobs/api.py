@@ -10,6 +10,7 @@ from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from modelyard.control.jobs.models import Job, State
 from modelyard.control.rest import actor_of
+from modelyard.control.rest.addresses import either
 from modelyard.control.tenancy.models import Scope
 
 
@@ -52,5 +53,5 @@ class Jobs(ReadOnlyModelViewSet):
 
 router = SimpleRouter(use_regex_path=False)
 router.register("jobs", Jobs, basename="job")
-urlpatterns = router.urls
+urlpatterns = either(router.urls)
 app_name = "jobs"

@@ -33,7 +33,7 @@ from modelyard.control.registry.serializers import (
     VersionSerializer,
 )
 from modelyard.control.rest import actor_of
-from modelyard.control.rest.addresses import verb
+from modelyard.control.rest.addresses import either, verb
 from modelyard.control.rest.given import checked
 from modelyard.control.rest.public import predict_url, root
 from modelyard.control.tenancy.models import Scope
@@ -251,5 +251,5 @@ urlpatterns = [
         name="alias",
     ),
 ]
-urlpatterns += charter_api.urlpatterns
+urlpatterns = either([*urlpatterns, *charter_api.urlpatterns])
 app_name = "registry"

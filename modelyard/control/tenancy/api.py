@@ -13,6 +13,7 @@ from rest_framework.serializers import ModelSerializer
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from modelyard.control.rest import Given, actor_of, checked
+from modelyard.control.rest.addresses import either
 from modelyard.control.tenancy import services
 from modelyard.control.tenancy.models import AllowedOrigin, ApiKey, AuditEntry, Member, Role, Scope, Tenant
 from modelyard.control.tenancy.people import MAX_NAME, find_person
@@ -241,5 +242,5 @@ router.register("members", Members, basename="member")
 router.register("keys", Keys, basename="key")
 router.register("origins", Origins, basename="origin")
 router.register("audit", Audit, basename="audit")
-urlpatterns = router.urls
+urlpatterns = either(router.urls)
 app_name = "tenancy"

@@ -49,7 +49,7 @@ ALL = sorted(calls())
 
 def call(client: APIClient, route: str, method: str, values: dict[str, str]) -> Any:
     path = "/api/v1/" + re.sub(r"<\w+:(\w+)>", lambda found: values[found[1]], route)
-    if method == "post" and route.endswith("versions/"):
+    if method == "post" and route.rstrip("/").endswith("versions"):
         form = {"file": [SimpleUploadedFile("a.pkl", b"x")]}
         return client.post(path, form, format="multipart")
     body = next((body for end, body in BODIES.items() if route.rstrip("/").endswith(end.rstrip("/"))), {})
