@@ -175,7 +175,11 @@ def delete(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Delete a version, or a whole model. What serves, or has an alias, is not deleted."""
+    """Delete a version, or a whole model.
+
+    A version that serves or has an alias is not deleted, nor a model that serves; a model's aliases, charter and
+    consumers go with it.
+    """
     named = parse_reference(target)
     if named.alias:
         raise NotUnderstood(f"{target!r} names an alias: expected a model, or a version as in '{named.model}:3'")
@@ -184,7 +188,8 @@ def delete(
             _look(yard, named)
             for consumer in yard.client.consumers(named.model):
                 say(f"{consumer.name} depends on {consumer.uses}" + (f": {consumer.contact}" * bool(consumer.contact)))
-            typer.confirm(f"Delete {target} with all its files? This cannot be undone.", abort=True, err=True)
+            whole = "all its files" if named.version else "all its versions, aliases and files"
+            typer.confirm(f"Delete {target} with {whole}? This cannot be undone.", abort=True, err=True)
         yard.client.delete(target, despite_consumers=despite_consumers)
         path = f"models/{named.model}/" + (f"versions/{named.version}/" if named.version else "")
         path += "?despite_consumers=true" if despite_consumers else ""

@@ -240,10 +240,11 @@ class Client(Charters):
         return read_record(self._control.send("POST", f"{API}/models/", json=json).content, Model)
 
     def delete(self, model: str, number: int | None = None, *, despite_consumers: bool = False) -> None:
-        """Delete a version, or a whole model when no version is named.
+        """Delete a version, or, when none is named, a whole model with its aliases, its charter and its consumers.
 
         Raises:
-            InUse: when the plan or an alias names it; or consumers are declared, and not `despite_consumers`.
+            InUse: when the plan names it, or an alias names the version; or consumers are declared, and not
+                `despite_consumers`.
 
         Example:
             >>> yard.delete("iris:3")

@@ -82,7 +82,10 @@ class Models(mixins.ListModelMixin, GenericViewSet):
 
     @extend_schema(responses={204: None}, parameters=[DESPITE])
     def destroy(self, request: Request, name: str) -> Response:
-        """Delete the model with its versions; refused while it serves, or has consumers of whom nothing was said."""
+        """Delete the model with its versions, aliases, charter and consumers.
+
+        Refused while it serves, or has consumers of whom nothing was said.
+        """
         actor, despite = actor_of(request), _despite_consumers(request)
         services.delete_model(actor=actor, model=find_model(actor.tenant, name), despite_consumers=despite)
         return Response(status=status.HTTP_204_NO_CONTENT)

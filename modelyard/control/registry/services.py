@@ -109,7 +109,7 @@ def change_model(*, actor: Actor, model: Model, problem: str = _UNSET, owner: Pe
 
 
 def delete_model(*, actor: Actor, model: Model, despite_consumers: bool = False) -> None:
-    """Delete a model with its versions and their bytes; what they were stays known.
+    """Delete a model with its versions and their bytes, its aliases and its charter; what versions were stays known.
 
     Raises:
         InUse: while it serves, or a version is being checked.
@@ -123,13 +123,14 @@ def delete_model(*, actor: Actor, model: Model, despite_consumers: bool = False)
         _refuse_checking(versions)
         kept = [_epitaph(actor, version) for version in versions]
         digests = [digest for version in versions for digest in _digests(version)]
+        aliases = dict(locked.aliases.values_list("name", "version__number"))
         try:
             locked.delete()
         except (ProtectedError, RestrictedError) as error:
             raise _in_use(f"the model {locked.name}", error, "deactivate it first") from None
         DeletedVersion.objects.bulk_create(reversed(kept))
         bump(actor.tenant)
-        details = {"versions": sorted(version.number for version in versions)}
+        details = {"versions": sorted(version.number for version in versions), "aliases": aliases}
         record(actor=actor, verb="model.delete", subject=f"model:{locked.name}", details=details)
         release_later(actor.tenant, digests)
 

@@ -92,6 +92,11 @@ def test_a_model_is_deleted_once_its_name_is_typed(editor: Client, version: Vers
     assert not Model.objects.exists()
 
 
+def test_what_goes_with_a_model_is_said_beforehand(editor: Client, version: Version) -> None:
+    assert "versions, aliases and files" in text_of(editor.get("/t/yard/models/iris/"))
+    assert "All its versions, aliases and files go" in text_of(editor.get("/t/yard/models/iris/delete/"))
+
+
 def test_what_keeps_a_model_is_said_before_its_name_is_asked_for(
     editor: Client, version: Version, admin: Actor
 ) -> None:

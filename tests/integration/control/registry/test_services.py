@@ -294,6 +294,17 @@ class TestDeletingVersions:
             services.delete_version(actor=admin, version=again)
 
 
+def test_a_models_aliases_go_with_it(admin: Actor, model: Model) -> None:
+    version = versions.ready(admin, model)
+    services.move_alias(actor=admin, model=model, name="candidate", version=version)
+    with pytest.raises(InUse, match="alias candidate"):
+        services.delete_version(actor=admin, version=version)
+    services.delete_model(actor=admin, model=model)
+    assert not Alias.objects.exists()
+    told = AuditEntry.objects.get(verb="model.delete")
+    assert told.details == {"versions": [1], "aliases": {"candidate": 1}}
+
+
 class TestAliases:
     def test_moved_and_deleted(self, admin: Actor, model: Model) -> None:
         first, second = versions.ready(admin, model), versions.ready(admin, model, b"two")
