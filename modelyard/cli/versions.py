@@ -44,7 +44,10 @@ def push(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Upload a model as a new version. Nothing is served by it before it is promoted."""
+    """Upload a model as a new version.
+
+    Once it is ready it answers those who ask for it by number, as iris:3; those who ask for iris, once it is promoted.
+    """
     metrics = read_metrics(metric or [])
     manifest_object, signature_object = read_object(manifest, "--manifest"), read_object(signature, "--signature")
     with connected(url) as yard, progress_bar(json) as progress:
@@ -138,7 +141,10 @@ def rollback(model: ModelName, reason: Reason = "", url: Url = None, json: Json 
 def deactivate(
     model: ModelName, reason: Reason = "", despite_consumers: Despite = False, url: Url = None, json: Json = False
 ) -> None:
-    """Serve a model no more; its versions stay."""
+    """Answer no more who asks for the model by its name alone.
+
+    Its versions stay, and answer by number and by alias until they are deleted.
+    """
     with connected(url) as yard:
         now = yard.client.deactivate(model, reason=reason, despite_consumers=despite_consumers)
         _deployed(yard, now, "deactivate", {"reason": reason, "despite_consumers": despite_consumers}, json)
@@ -147,7 +153,8 @@ def deactivate(
 def _deployed(yard: Connection, now: "Deployment", verb: str, body: dict[str, Any], json: bool) -> None:
     model = now.model
     answering = " and ".join(f"{model}:{number}" for number in now.versions)
-    text = f"{answering} answers for {model}" if answering else f"{model} is not served"
+    alone = f"{model} is not served; by number and by alias its versions answer on"
+    text = f"{answering} answers for {model}" if answering else alone
     given = {key: value for key, value in body.items() if value}
     Done(
         text + ("" if now.changed else "; it was so already"),

@@ -108,7 +108,7 @@ class Client(Charters):
     ) -> Version:
         """Upload a model as a new version of `name`, which is made when there is none.
 
-        Nothing is served by this: see `promote`.
+        Once it is ready it answers by its number, as `iris:3`; for the model's name alone, once it is promoted.
 
         Args:
             models: files (several are joined into one pipeline, in this order), or a fitted estimator, which is
@@ -287,7 +287,9 @@ class Client(Charters):
     def deactivate(
         self, model: str, *, reason: str = "", wait: bool = True, despite_consumers: bool = False
     ) -> Deployment:
-        """Serve nothing; `rollback` undoes it.
+        """Answer no more for the model's name alone; by number and by alias its versions answer on.
+
+        `rollback` undoes it.
 
         Raises:
             InUse: when consumers are declared, and not `despite_consumers`.

@@ -82,7 +82,7 @@ class Changes(ViewSet):
 
     @extend_schema(request=Stop, responses=ChangeSerializer)
     def deactivate(self, request: Request, name: str) -> Response:
-        """Serve nothing."""
+        """Answer no more for the model's name alone; by number and by alias its versions answer on."""
         actor = actor_of(request)
         model = find_model(actor.tenant, name)
         return self._answer(model, services.deactivate(actor=actor, model=model, **checked(Stop, request)))

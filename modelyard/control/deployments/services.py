@@ -59,7 +59,9 @@ def promote(*, actor: Actor, model: Model, number: int, reason: str = "") -> Pla
 
 
 def deactivate(*, actor: Actor, model: Model, reason: str = "", despite_consumers: bool = False) -> PlanRecord:
-    """Serve nothing. Where nothing is served already, nothing is appended.
+    """Serve nothing by the model's name alone; by number and by alias its versions answer on.
+
+    Where nothing is served already, nothing is appended.
 
     Raises:
         Conflict: when the model was never served.

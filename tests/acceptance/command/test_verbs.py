@@ -149,6 +149,8 @@ def test_promote_predict_and_take_it_back(run: Run, pushed: str, iris: Iris, yar
     stopped = run("deactivate", pushed, "--json").json
     assert stopped["undo"].startswith(f"modelyard promote {pushed}:")
     assert run("predict", pushed, *rows).code == 1
+    assert f"{pushed} is not served; by number and by alias its versions answer on" in run("deactivate", pushed).out
+    assert run("predict", f"{pushed}:1", *rows).json["version"] == 1
 
 
 def _the_curl_line_works(line: str, yard: Yard) -> None:

@@ -52,11 +52,16 @@ def stop(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
             reason=request.POST.get("reason", "")[:2000],
             despite_consumers="despite_consumers" in request.POST,
         )
-        toasts.say(request, f"{name} is no longer served.", undo=reverse("console:rollback", kwargs=place))
+        toasts.say(
+            request,
+            f"{name} is no longer served; by number and by alias its versions answer on.",
+            undo=reverse("console:rollback", kwargs=place),
+        )
         return redirect("console:model", tenant=actor.tenant.name, name=name)
     context = {
         "section": "models",
         "model": model,
+        "arms": reads.arms_of(model),
         "plan_consumers": hurt(model, ""),
         "back": reverse("console:model", kwargs=place),
         "confirm": "models/_stop.html",

@@ -152,9 +152,12 @@ def test_what_cannot_be_done_is_a_toast_and_changes_nothing(editor: Client, vers
 
 def test_serving_is_stopped_with_a_reason(editor: Client, version: Version, admin: Actor) -> None:
     deployments.activate(actor=admin, version=version)
-    assert "Stop serving iris?" in text_of(editor.get("/t/yard/models/iris/stop/"))
+    for path in ("", "stop/"):
+        asked = text_of(editor.get(f"/t/yard/models/iris/{path}"))
+        assert "Stop serving iris?" in asked
+        assert f'<code class="inline-code">iris:{version.number}</code>) or by alias is still answered' in asked
     answer = editor.post("/t/yard/models/iris/stop/", {"reason": "season over"}, follow=True)
-    assert "iris is no longer served" in text_of(answer)
+    assert "iris is no longer served; by number and by alias its versions answer on" in text_of(answer)
     assert "season over" in text_of(answer)
 
 
