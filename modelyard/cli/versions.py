@@ -18,6 +18,8 @@ from modelyard.core.reference import Reference, parse_reference
 if TYPE_CHECKING:
     from modelyard.client import Deployment, Version
 
+SHOWN_COLUMNS = 10
+
 
 def push(
     files: Annotated[
@@ -75,7 +77,8 @@ def push(
                 texts[field] = given
             elif given is not None:
                 forms.append((field, f"<{given}"))
-        reason = (version.report or {}).get("reason")
+        report = version.report or {}
+        told = {"why": report.get("reason"), "ignored": _ignored(report.get("ignored_columns") or [])}
         done = Done(
             f"{version} is {version.state}"
             + (f": {version.format}, runs as {version.runtime}" if version.runtime else ""),
@@ -83,7 +86,7 @@ def push(
             console=yard.console(version.model, version.number),
             curl=curl("POST", yard.api(f"models/{name}/versions/"), forms=forms, texts=list(texts.items())),
             undo=f"modelyard delete {version}",
-            more={**({"why": str(reason)} if reason else {}), "next": f"modelyard promote {version}"},
+            more={**{key: str(text) for key, text in told.items() if text}, "next": f"modelyard promote {version}"},
         )
     done.show(json)
 
@@ -95,6 +98,17 @@ def _with_its_page(yard: Connection, error: ModelRefused) -> ModelRefused:
         page = yard.console(refused.model, refused.version)
         error.details["notes"] = {"console": page, "undo": f"modelyard delete {refused}"}
     return error
+
+
+def _ignored(columns: list[str]) -> str:
+    """Say which columns of the sample the model does not take: a request that has them is refused."""
+    if not columns:
+        return ""
+    shown = [f"`{name}`" if name else "one without a name (the CSV's index?)" for name in columns[:SHOWN_COLUMNS]]
+    more = f" and {len(columns) - SHOWN_COLUMNS} more" if len(columns) > SHOWN_COLUMNS else ""
+    return (
+        f"of the sample's columns {', '.join(shown)}{more}: the model does not take them, nor may a request have them"
+    )
 
 
 def versions(model: ModelName, url: Url = None, json: Json = False) -> None:

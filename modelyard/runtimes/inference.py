@@ -15,20 +15,18 @@ from modelyard.core.tensors import Answer
 from modelyard.core.wording import one_line
 from modelyard.runtimes.estimators import Facts
 from modelyard.runtimes.formats import sample_suffix
+from modelyard.runtimes.samples import Sample, Table
 
 _SAMPLE_ROWS = 20_000
 _FEW = 50
 """More different texts than this are no categories."""
 _TYPES = {"number": DataType.FLOAT64, "integer": DataType.INT64, "string": DataType.STRING, "bool": DataType.BOOL}
 
-Table = dict[str, np.ndarray]
 
-
-def read_sample(filename: str, path: Path) -> Table:
+def read_sample(filename: str, path: Path) -> Sample:
     """Read a CSV, Parquet, JSON or .npy file into named columns; at most 20,000 rows are looked at.
 
-    Numbers are int64 or float64 (missing: NaN), truth values bool, all else Python texts (missing: None). Columns of
-    an array without names are called `x0`, `x1`, and so on. To be called in a sandboxed child.
+    To be called in a sandboxed child.
 
     Raises:
         InvalidInput: when it cannot be read.
@@ -37,17 +35,17 @@ def read_sample(filename: str, path: Path) -> Table:
     readers = {".csv": _read_csv, ".parquet": _read_parquet, ".json": _read_json, ".npy": _read_npy}
     suffix = sample_suffix(filename)
     try:
-        table = readers[suffix](path)
+        sample = readers[suffix](path)
     except (InvalidInput, MemoryError):
         raise
     except Exception as error:
         raise InvalidInput(f"sample `{filename}` cannot be read as {suffix[1:]}: {one_line(error, 300)}") from error
-    if not table or not len(next(iter(table.values()))):
+    if not sample.unfit and not any(len(column) for column in sample.columns.values()):
         raise InvalidInput(f"sample `{filename}` has no rows")
-    return table
+    return sample
 
 
-def _read_csv(path: Path) -> Table:
+def _read_csv(path: Path) -> Sample:
     from pyarrow import csv as arrow
 
     with path.open("rb") as file:
@@ -66,7 +64,9 @@ def _read_csv(path: Path) -> Table:
         read_options=options,
         convert_options=arrow.ConvertOptions(strings_can_be_null=True),
     )
-    return _from_arrow(table.rename_columns([f"x{i}" for i in range(table.num_columns)]) if bare else table)
+    if bare:
+        table = table.rename_columns([f"x{i}" for i in range(table.num_columns)])
+    return _from_arrow(table, named=not bare)
 
 
 def _is_number(text: str) -> bool:
@@ -77,7 +77,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _read_parquet(path: Path) -> Table:
+def _read_parquet(path: Path) -> Sample:
     from pyarrow import parquet
 
     table = parquet.read_table(path)
@@ -85,48 +85,64 @@ def _read_parquet(path: Path) -> Table:
     return _from_arrow(table.drop_columns(index))
 
 
-def _from_arrow(table: Any) -> Table:
+def _from_arrow(table: Any, named: bool = True) -> Sample:
     import pyarrow as pa
 
-    columns: Table = {}
+    columns: dict[str, list[Any]] = {}
     for name, column in zip(table.column_names, table.slice(0, _SAMPLE_ROWS).columns, strict=True):
         kind = column.type
         if pa.types.is_dictionary(kind):
             column, kind = column.cast(kind.value_type), kind.value_type
-        columns[str(name)] = _from_list(str(name), column.to_pylist())
+        columns[str(name)] = column.to_pylist()
     if len(columns) < table.num_columns:
         raise InvalidInput("two columns of the sample have the same name")
-    return columns
+    return _sample(columns, named)
 
 
-def _read_json(path: Path) -> Table:
+def _read_json(path: Path) -> Sample:
     said = json.loads(path.read_bytes())
     if isinstance(said, dict) and isinstance(said.get("rows"), list):
         said = said["rows"]
     if isinstance(said, dict) and isinstance(said.get("columns"), list) and isinstance(said.get("data"), list):
         said = [dict(zip(said["columns"], row, strict=True)) for row in said["data"]]
     if isinstance(said, dict) and all(isinstance(value, list) for value in said.values()):
-        return {str(name): _from_list(str(name), values[:_SAMPLE_ROWS]) for name, values in said.items()}
+        return _sample({name: values[:_SAMPLE_ROWS] for name, values in said.items()})
     if not isinstance(said, list) or not said:
         raise InvalidInput('expected rows, as in [{"age": 41}] or {"columns": [...], "data": [[...]]}')
     rows = said[:_SAMPLE_ROWS]
-    if all(isinstance(row, list) for row in rows):
+    named = not all(isinstance(row, list) for row in rows)
+    if not named:
         rows = [{f"x{i}": value for i, value in enumerate(row)} for row in rows]
     if not all(isinstance(row, dict) for row in rows):
         raise InvalidInput("expected each row as an object or a list")
-    return {str(name): _from_list(str(name), [row.get(name) for row in rows]) for name in rows[0]}
+    return _sample({name: [row.get(name) for row in rows] for name in rows[0]}, named)
 
 
-def _read_npy(path: Path) -> Table:
+def _read_npy(path: Path) -> Sample:
     array = np.load(path, allow_pickle=False)
     if array.ndim != 2 or array.dtype.kind not in "biuf":
         raise InvalidInput(
             f"the array has shape {array.shape} and type {array.dtype}: expected numbers in two dimensions"
         )
-    return {f"x{i}": _from_list(f"x{i}", array[:_SAMPLE_ROWS, i].tolist()) for i in range(array.shape[1])}
+    return _sample({f"x{i}": array[:_SAMPLE_ROWS, i].tolist() for i in range(array.shape[1])}, named=False)
 
 
-def _from_list(name: str, values: Sequence[Any]) -> np.ndarray:
+def _sample(columns: Mapping[str, Sequence[Any]], named: bool = True) -> Sample:
+    """Tell columns that a model may take from the others: which of them it does take is known only with the model."""
+    fit: Table = {}
+    unfit: dict[str, str] = {}
+    for name, values in columns.items():
+        array = _from_list(values)
+        if array is None:
+            kinds = sorted({type(value).__name__ for value in values if value is not None})
+            unfit[name] = " and ".join(kinds[:3])
+        else:
+            fit[name] = array
+    return Sample(fit, named, unfit)
+
+
+def _from_list(values: Sequence[Any]) -> np.ndarray | None:
+    """Return values of one kind, None where they are none that a model takes."""
     present = [value for value in values if value is not None and value == value]
     whole = len(present) == len(values)
     if present and all(isinstance(value, bool) for value in present):
@@ -139,43 +155,24 @@ def _from_list(name: str, values: Sequence[Any]) -> np.ndarray:
         texts = np.empty(len(values), dtype=object)
         texts[:] = [value if isinstance(value, str) else None for value in values]
         return texts
-    raise InvalidInput(
-        f"column `{name}` of the sample holds {type(present[0]).__name__} values: "
-        "expected numbers, texts or truth values"
-    )
+    return None
 
 
-def column_names(estimator: Any, sample: Mapping[str, np.ndarray] | None) -> list[str]:
+def column_names(estimator: Any, sample: Sample | None) -> list[str]:
     """Return the names of the input's columns: those that it was fitted with, the sample's, else `x0`, `x1`, ...
 
     Raises:
-        InvalidInput: the sample has not the columns that the estimator takes.
+        InvalidInput: neither says how many there are, or they disagree.
     """
     fitted = getattr(estimator, "feature_names_in_", None)
     if fitted is not None:
-        names = [str(name) for name in fitted]
-        lacking = [name for name in names if sample is not None and name not in sample]
-        if lacking:
-            raise InvalidInput(
-                f"the sample has no column `{lacking[0]}`, which the model was fitted with: "
-                f"it has {', '.join(list(sample or ())[:5])[:200]}; the first line of a CSV file names the columns",
-                missing=lacking[:20],
-            )
-        return names
+        return [str(name) for name in fitted]
     width = getattr(estimator, "n_features_in_", None)
-    if width is None and sample is None:
+    if sample is not None:
+        return sample.all(width)
+    if width is None:
         raise InvalidInput("the model does not say how many columns it takes: send a sample of its input along")
-    if sample is None:
-        return [f"x{index}" for index in range(int(width or 0))]
-    if width is not None and len(sample) != width:
-        raise wrong_width(len(sample), width)
-    return list(sample)
-
-
-def wrong_width(given: int, expected: int) -> InvalidInput:
-    """Return the refusal of a sample with too many or too few columns."""
-    mend = "send its input only, without the target" if given > expected else "send all that it takes, in its order"
-    return InvalidInput(f"the sample has {given} columns, the model takes {expected}: {mend}")
+    return [f"x{index}" for index in range(int(width))]
 
 
 def columns_of(

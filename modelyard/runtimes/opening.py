@@ -21,9 +21,10 @@ from modelyard.runtimes import conversion, parity
 from modelyard.runtimes.estimators import describe, facts_of, kept_rows
 from modelyard.runtimes.formats import Format, globals_named
 from modelyard.runtimes.frames import batch_arrays, encode
-from modelyard.runtimes.inference import Table, column_names, columns_of, outputs_of, read_sample, signature_of
+from modelyard.runtimes.inference import column_names, columns_of, outputs_of, read_sample, signature_of
 from modelyard.runtimes.loading import load_estimator
 from modelyard.runtimes.pipeline import join
+from modelyard.runtimes.samples import MAX_IGNORED, MAX_NAME, Sample, Table
 from modelyard.runtimes.sklearn import PREDICTION, PROBABILITIES, SklearnRuntime
 from modelyard.runtimes.steps import features, outline
 
@@ -57,10 +58,11 @@ def open_estimator(
 ) -> dict[str, Any]:
     """Open `files` ([client's name, path, format] each), leave `GRAPH`, `JOINED`, `ROWS` and `EXPECTED` in `scratch`
     where there is something to leave, and return what is known, as JSON values."""
-    table = None if sample is None else read_sample(sample[0], Path(sample[1]))  # first: it is refused soonest
+    sent = None if sample is None else read_sample(sample[0], Path(sample[1]))  # first: it is refused soonest
     given = None if signature is None else msgspec.convert(signature, Signature)
     parts = [(name, load_estimator(Path(path), Format(kind), name)) for name, path, kind in files]
     estimator = join(parts)
+    table, ignored = _taken(estimator, sent, given)
     batch, found = describe_io(estimator, table, given)
     batch, answer = _answered(SklearnRuntime(estimator, found), batch)
     folder = Path(scratch)
@@ -72,6 +74,7 @@ def open_estimator(
     return {
         "signature": msgspec.to_builtins(found),
         "sample": parity.as_rows(batch, found, _SHOWN_ROWS),
+        "ignored_columns": ignored,
         "rows": batch.n_rows,
         "estimator": " ".join(repr(estimator).split())[:2000],
         "steps": describe(estimator)[:100],
@@ -83,16 +86,29 @@ def open_estimator(
     }
 
 
+def _taken(estimator: Any, sent: Sample | None, given: Signature | None) -> tuple[Table | None, list[str]]:
+    """Return the columns of the sample that the estimator takes, and the names of those that it does not."""
+    names = _names(estimator, sent, given)
+    if sent is None:
+        return None, []
+    table, ignored = sent.taken(names, renames=given is not None)
+    return table, [name[:MAX_NAME] for name in ignored[:MAX_IGNORED]]
+
+
+def _names(estimator: Any, sent: Sample | None, given: Signature | None) -> list[str]:
+    return column_names(estimator, sent) if given is None else _declared_names(estimator, given)
+
+
 def describe_io(estimator: Any, sample: Table | None, given: Signature | None) -> tuple[Batch, Signature]:
     """Return rows to try and the signature, from the estimator, the sample and what the client declared.
+
+    `sample` has just the columns that the estimator takes, by the names that it takes them by.
 
     Raises:
         InvalidInput: the sample or the declared signature does not fit the estimator.
         ModelRefused: it answers no row.
     """
-    if given is not None:
-        sample = _renamed(sample, given)
-    names = column_names(estimator, sample) if given is None else _declared_names(estimator, given)
+    names = list(sample) if sample is not None else _names(estimator, None, given)
     facts = facts_of(estimator, names)
     columns = given.columns if given is not None else columns_of(names, facts, sample)
     made = parity.rows_for(columns, facts)
@@ -120,14 +136,6 @@ def _declared_names(estimator: Any, given: Signature) -> list[str]:
     if width != len(names) and not given.columns[0].shape:
         raise InvalidInput(f"the signature has {len(names)} columns, the model takes {width}")
     return names
-
-
-def _renamed(sample: Table | None, given: Signature) -> Table | None:
-    if sample is None or all(name in sample for name in given.names):
-        return sample
-    if len(sample) != len(given.names):
-        raise InvalidInput(f"the sample has {len(sample)} columns, the signature {len(given.names)}")
-    return dict(zip(given.names, sample.values(), strict=True))
 
 
 def _under(column: Column, seen: np.ndarray, made: np.ndarray) -> np.ndarray:

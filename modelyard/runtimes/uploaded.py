@@ -16,8 +16,9 @@ from modelyard.core.tensors import Batch
 from modelyard.runtimes import parity
 from modelyard.runtimes.audit import audit
 from modelyard.runtimes.estimators import Facts
-from modelyard.runtimes.inference import Table, columns_of, read_sample, wrong_width
+from modelyard.runtimes.inference import columns_of, read_sample
 from modelyard.runtimes.onnx import ELEMENT_TYPES, OnnxRuntime, open_session
+from modelyard.runtimes.samples import MAX_IGNORED, MAX_NAME, Sample, Table
 from modelyard.runtimes.timing import time_calls
 from modelyard.runtimes.trial import MANY_ROWS
 
@@ -37,9 +38,15 @@ def open_graph(graph: list[str], sample: list[str] | None, signature: dict[str, 
     name, path = graph[0], Path(graph[1])
     found = audit(path.read_bytes(), name)
     session = open_session(path)
-    table = None if sample is None else read_sample(sample[0], Path(sample[1]))
+    sent = None if sample is None else read_sample(sample[0], Path(sample[1]))
     given = None if signature is None else msgspec.convert(signature, Signature)
-    columns = _columns(session.get_inputs(), table, given)
+    columns = _columns(session.get_inputs(), sent, given)
+    table: Table | None = None
+    ignored: list[str] = []
+    if sent is not None:
+        table, ignored = sent.taken([column.name for column in columns], renames=given is not None)
+    if given is None:
+        columns = _seen(columns, table)
     count = max(1, min(parity.BASE_ROWS, _MAX_ELEMENTS // _row_elements(columns)))
     made = parity.rows_for(columns, [Facts() for _ in columns], count)
     if table is not None:
@@ -53,6 +60,7 @@ def open_graph(graph: list[str], sample: list[str] | None, signature: dict[str, 
     return {
         "signature": msgspec.to_builtins(whole),
         "sample": parity.as_rows(batch, whole, _SHOWN_ROWS if _row_elements(columns) <= 10_000 else 1),
+        "ignored_columns": [name[:MAX_NAME] for name in ignored[:MAX_IGNORED]],
         "rows": batch.n_rows,
         "audit": {**msgspec.to_builtins(found), "refused": [*found.refused, *refused]},
         "packages": {package: importlib.metadata.version(package) for package in ("onnx", "onnxruntime", "numpy")},
@@ -65,7 +73,7 @@ def _row_elements(columns: Sequence[Column]) -> int:
     return sum(math.prod(size if size >= 0 else 3 for size in column.shape) or 1 for column in columns)
 
 
-def _columns(inputs: Sequence[Any], table: Table | None, given: Signature | None) -> tuple[Column, ...]:
+def _columns(inputs: Sequence[Any], sent: Sample | None, given: Signature | None) -> tuple[Column, ...]:
     if not 1 <= len(inputs) <= MAX_COLUMNS:
         raise ModelRefused(f"the graph has {len(inputs)} inputs: expected 1 to {MAX_COLUMNS}")
     for taken in inputs:
@@ -81,12 +89,12 @@ def _columns(inputs: Sequence[Any], table: Table | None, given: Signature | None
             )
     kind = ELEMENT_TYPES[inputs[0].type]
     if len(inputs) == 1 and len(inputs[0].shape) == 2 and kind.is_numeric:
-        return _matrix(inputs[0], kind, table, given)
+        return _matrix(inputs[0], kind, sent, given)
     columns = tuple(Column(taken.name, ELEMENT_TYPES[taken.type], _row_shape(taken.shape)) for taken in inputs)
     if given is not None:
         _agree(given, columns)
         return given.columns
-    return _seen(columns, table)
+    return columns
 
 
 def _row_shape(shape: Sequence[Any]) -> tuple[int, ...]:
@@ -94,16 +102,14 @@ def _row_shape(shape: Sequence[Any]) -> tuple[int, ...]:
     return () if row == (1,) else row
 
 
-def _matrix(taken: Any, kind: DataType, table: Table | None, given: Signature | None) -> tuple[Column, ...]:
+def _matrix(taken: Any, kind: DataType, sent: Sample | None, given: Signature | None) -> tuple[Column, ...]:
     width = taken.shape[1] if isinstance(taken.shape[1], int) else None
     if given is not None:
         if width not in (None, len(given.columns)) or not given.is_matrix:
             raise InvalidInput(f"the signature has {len(given.columns)} columns: expected {width} numbers")
         return given.columns
-    if table is not None:
-        if width is not None and width != len(table):
-            raise wrong_width(len(table), width)
-        return _seen(tuple(Column(name, kind) for name in table), table)
+    if sent is not None:
+        return tuple(Column(name, kind) for name in sent.all(width))
     if width is None:
         raise InvalidInput("the graph does not say how many columns it takes: send a sample of its input along")
     if not 1 <= width <= MAX_COLUMNS:
@@ -115,9 +121,6 @@ def _seen(columns: tuple[Column, ...], table: Table | None) -> tuple[Column, ...
     """Take ranges and categories from the sample; the types stay those of the graph."""
     if table is None:
         return columns
-    lacking = [column.name for column in columns if column.name not in table]
-    if lacking:
-        raise InvalidInput(f"the sample has no column `{lacking[0]}`, which the model takes", missing=lacking[:20])
     shown = columns_of([column.name for column in columns], [Facts() for _ in columns], table)
     return tuple(
         msgspec.structs.replace(column, categories=seen.categories, minimum=seen.minimum, maximum=seen.maximum)

@@ -147,6 +147,7 @@ def _estimator(
         "steps": opened.steps,
         **opened.preprocessing(),
         "warnings": opened.warnings,
+        "ignored_columns": opened.ignored_columns,
         **_figures(tried, opened.rows),
         **_common(opened.packages, serving, started),
     }
@@ -220,6 +221,7 @@ def _graph(
         "served": "onnx",
         "reason": "; ".join(objections)[:2000] or "all its operators are on the list of those that surely end",
         "warnings": [],
+        "ignored_columns": tried.ignored_columns,
         "rows": tried.rows,
         "audit": msgspec.to_builtins(tried.audit),
         **_common(tried.packages, path, started),

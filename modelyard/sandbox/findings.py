@@ -34,6 +34,7 @@ class Opened(msgspec.Struct, frozen=True):
 
     signature: Signature
     sample: _Rows
+    ignored_columns: _Texts
     rows: _Count
     estimator: _Text
     steps: _Texts
@@ -80,6 +81,7 @@ class TriedGraph(msgspec.Struct, frozen=True):
 
     signature: Signature
     sample: _Rows
+    ignored_columns: _Texts
     rows: _Count
     audit: Audit
     packages: _Packages

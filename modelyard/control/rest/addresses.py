@@ -15,12 +15,12 @@ def verb(route: str, view: type[ViewSetMixin], actions: dict[str, Any], name: st
     ]
 
 
-def either(patterns: Iterable[URLPattern]) -> list[URLPattern]:
+def either(patterns: Iterable[Any]) -> list[URLPattern]:
     """Return `patterns` and, for each that ends in a slash, one without it, unlisted.
 
     A redirect would do for who reads; but what is sent along is lost on its way, and a POST arrives as a GET.
     """
-    listed = list(patterns)
+    listed: list[Any] = list(patterns)
     bare = [(str(pattern.pattern), pattern.callback) for pattern in listed if pattern.name]
     return listed + [
         path(route.removesuffix("/"), view.cls.as_view(view.actions, **{**view.initkwargs, "schema": None}))

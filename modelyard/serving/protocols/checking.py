@@ -65,6 +65,8 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
 
 def refuse_unknown(what: str, word: object, known: Sequence[str], **details: Any) -> NoReturn:
     """Raise `InvalidInput` for a word that is not known, with the nearest that is."""
+    if what == "column" and word == "":
+        raise InvalidInput(f"a column without a name: was the CSV written with its index? expected {_listed(known)}")
     meant = nearest(word, known) if isinstance(word, str) else None
     hint = f"; did you mean `{meant}`?" if meant else f"; expected {_listed(known)}"
     if meant:

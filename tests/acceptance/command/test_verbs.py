@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from modelyard.client import Client
@@ -209,6 +210,17 @@ def test_a_refused_file_is_told_with_its_reason(run: Run, yard: Yard, tmp_path: 
     assert f"it was refused because: {reason}" in run("promote", "refused:1").err
     assert run("delete", "refused", "--json").json["result"] == {"deleted": "refused"}
     assert run("versions", "refused").code == 1
+
+
+def test_what_is_ignored_of_a_sample_is_told(run: Run, iris: Iris, tmp_path: Path) -> None:
+    spare = tmp_path / "spare.csv"
+    iris.rows.assign(species=iris.expected, day=pd.Timestamp("2026-01-31")).to_csv(spare)
+    said = run("push", iris.pipeline, "--name", "spare", "--sample", spare)
+    assert said.code == 0, said.err
+    assert "one without a name (the CSV's index?), `species`, `day`: the model does not take them" in said.out
+    refused = run("predict", "spare:1", spare)
+    assert refused.code == 1
+    assert "a column without a name: was the CSV written with its index?" in refused.err
 
 
 def test_a_push_without_waiting_comes_back_at_once(run: Run, iris: Iris) -> None:

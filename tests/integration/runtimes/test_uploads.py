@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from onnx import TensorProto, helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.cluster import KMeans
@@ -189,3 +190,45 @@ def test_code_is_not_served_where_the_tenant_forbids(serve: Any) -> None:
 def test_bad_sample(sample: tuple[str, bytes], said: str, serve: Any) -> None:
     with pytest.raises(InvalidInput, match=said):
         serve(("m.pkl", pickle.dumps(BARE)), sample=sample)
+
+
+def test_columns_that_the_model_does_not_take_are_left_out_and_told(serve: Any) -> None:
+    fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(FRAME, Y)
+    spare = FRAME.assign(species=Y, seen=pd.Timestamp("2026-01-31 12:00"))
+    served = serve(("m.pkl", pickle.dumps(fitted)), sample=("s.csv", spare.to_csv().encode()))
+    check(served, make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y))
+    assert served.examined.signature.names == tuple(FRAME.columns)
+    assert served.examined.report["ignored_columns"] == ["", "species", "seen"]
+
+
+def test_an_array_is_a_sample_of_a_model_that_names_its_columns(serve: Any) -> None:
+    fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(FRAME, Y)
+    served = serve(("m.pkl", pickle.dumps(fitted)), sample=("s.npy", dumped_array(X)))
+    assert served.examined.signature.names == tuple(FRAME.columns)
+    assert served.examined.sample[0][FRAME.columns[0]] == pytest.approx(X[0, 0])
+    assert served.examined.report["ignored_columns"] == []
+    with pytest.raises(InvalidInput, match="has 3 columns, the model takes 4: they have no names"):
+        serve(("m.pkl", pickle.dumps(fitted)), sample=("s.npy", dumped_array(X[:, :3])))
+
+
+def test_a_graph_with_named_inputs_takes_its_own_columns_of_a_sample(serve: Any) -> None:
+    sample = pd.DataFrame({"b": [1.0, 2.0], "day": pd.Timestamp("2026-01-31"), "a": [10.0, 20.0]})
+    served = serve(("sum.onnx", sum_of_two()), sample=("s.parquet", sample.to_parquet()))
+    assert served.examined.signature.names == ("a", "b")
+    assert (served.examined.signature.columns[0].minimum, served.examined.signature.columns[0].maximum) == (10, 20)
+    assert served.examined.report["ignored_columns"] == ["day"]
+    by_place = serve(("sum.onnx", sum_of_two()), sample=("s.npy", dumped_array(np.array([[1.0, 2.0]]))))
+    assert by_place.examined.sample[0] == {"a": 1.0, "b": 2.0}
+
+
+def dumped_array(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def sum_of_two() -> bytes:
+    a, b, total = (helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["n"]) for name in ("a", "b", "total"))
+    graph = helper.make_graph([helper.make_node("Add", ["a", "b"], ["total"])], "sum", [a, b], [total])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return bytes(model.SerializeToString())

@@ -14,6 +14,7 @@ from modelyard.core.errors import InvalidInput, UnsupportedFormat
 from modelyard.core.signature import DataType, Role
 from modelyard.runtimes.estimators import Facts
 from modelyard.runtimes.inference import column_names, columns_of, outputs_of, read_sample
+from modelyard.runtimes.samples import Sample
 
 FRAME = pd.DataFrame(
     {"age": [41, 17], "height": [1.75, None], "town": ["Oslo", None], "known": [True, False]},
@@ -32,10 +33,15 @@ def npy_of(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def read(folder: Path, name: str, data: bytes) -> dict[str, np.ndarray]:
+def sent(folder: Path, name: str, data: bytes) -> Sample:
     path = folder / "sample"
     path.write_bytes(data)
     return read_sample(name, path)
+
+
+def read(folder: Path, name: str, data: bytes) -> dict[str, np.ndarray]:
+    sample = sent(folder, name, data)
+    return sample.taken(sample.names)[0]
 
 
 ROWS = json.loads(FRAME.to_json(orient="records"))
@@ -77,7 +83,8 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "cut off": ("s.json", b"[[[", "cannot be read as json"),
     "mixed rows": ("s.json", b'[{"a": 1}, 2]', "expected each row as an object or a list"),
     "nested values": ("s.json", b'[{"a": {"b": 1}}]', "column `a` of the sample holds dict values"),
-    "texts among numbers": ("s.json", b'[{"a": 1}, {"a": "x"}]', "column `a` of the sample holds int values"),
+    "texts among numbers": ("s.json", b'[{"a": 1}, {"a": "x"}]', "column `a` of the sample holds int and str values"),
+    "days": ("s.csv", b"a\n2026-01-31\n", "column `a` of the sample holds date values"),
     "the same name twice": ("s.csv", b"a,a\n1,2\n", "the same name"),
     "ragged": ("s.csv", b"a,b\n1,2\n3\n", "cannot be read as csv"),
     "no Parquet": ("s.parquet", b"PAR1nonsense", "cannot be read as parquet"),
@@ -106,8 +113,12 @@ class Fitted:
             self.n_features_in_ = width
 
 
+def sample_of(*names: str, **more: Any) -> Sample:
+    return Sample({name: np.full(1, place) for place, name in enumerate(names)}, **more)
+
+
 def test_names_come_from_the_fit_then_the_sample_then_places() -> None:
-    sample = {"b": np.zeros(1), "a": np.zeros(1), "c": np.zeros(1)}
+    sample = sample_of("b", "a", "c")
     assert column_names(Fitted(["a", "b"]), sample) == ["a", "b"]
     assert column_names(Fitted(width=3), sample) == ["b", "a", "c"]
     assert column_names(Fitted(width=2), None) == ["x0", "x1"]
@@ -116,14 +127,48 @@ def test_names_come_from_the_fit_then_the_sample_then_places() -> None:
 @pytest.mark.parametrize(
     ("fitted", "sample", "said"),
     [
-        (Fitted(["a", "z"]), {"a": np.zeros(1)}, "no column `z`"),
-        (Fitted(width=2), {"a": np.zeros(1)}, "has 1 columns, the model takes 2"),
+        (Fitted(width=2), sample_of("a"), "has 1 columns, the model takes 2: send its input only"),
+        (Fitted(width=2), sample_of("", "a", "b"), "has no name: was the CSV written with its index"),
+        (Fitted(width=2), sample_of("", "a"), "has no name: was the CSV written with its index"),
+        (Fitted(width=2), sample_of("a", unfit={"day": "date"}), "`day` of the sample holds date values"),
         (Fitted(), None, "send a sample"),
     ],
 )
 def test_names_that_cannot_be_found(fitted: Fitted, sample: Any, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
         column_names(fitted, sample)
+
+
+def test_what_the_model_does_not_take_is_left_out_and_told_whatever_it_holds() -> None:
+    sample = sample_of("", "b", "species", "a", unfit={"day": "datetime"})
+    table, ignored = sample.taken(["a", "b"])
+    assert {name: column.tolist() for name, column in table.items()} == {"a": [3], "b": [1]}
+    assert ignored == ["", "species", "day"]
+    with pytest.raises(InvalidInput, match="`day` of the sample holds datetime values"):
+        sample.taken(["a", "day"])
+    with pytest.raises(InvalidInput, match="no column `z`, which the model takes"):
+        sample.taken(["a", "z"])
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("s.npy", npy_of(np.array([[1, 2.5], [3, 4]]))), ("s.csv", b"1,2.5\n3,4\n"), ("s.json", b"[[1, 2.5], [3, 4]]")],
+)
+def test_a_sample_without_names_is_taken_by_position(name: str, data: bytes, tmp_path: Path) -> None:
+    sample = sent(tmp_path, name, data)
+    table, ignored = sample.taken(["alcohol", "x0"])
+    assert {name: column.tolist() for name, column in table.items()} == {"alcohol": [1, 3], "x0": [2.5, 4]}
+    assert ignored == []
+    with pytest.raises(InvalidInput, match="has 2 columns, the model takes 1: they have no names"):
+        sample.taken(["alcohol"])
+
+
+def test_a_declared_signature_gives_names_by_position() -> None:
+    sample = sample_of("a", "b")
+    assert list(sample.taken(["one", "two"], renames=True)[0]) == ["one", "two"]
+    assert sample.taken(["b"], renames=True)[1] == ["a"]
+    with pytest.raises(InvalidInput, match="has 2 columns, the model takes 1"):
+        sample.taken(["one"], renames=True)
 
 
 def test_columns_as_the_sample_shows_them(tmp_path: Path) -> None:
@@ -146,7 +191,7 @@ def test_outputs_keep_their_classes() -> None:
     ("given", "mend"), [(5, "send its input only, without the target"), (3, "send all that it takes, in its order")]
 )
 def test_a_sample_of_another_width_is_told_what_is_likely_wrong(given: int, mend: str) -> None:
-    sample = {f"c{place}": np.ones(2) for place in range(given)}
+    sample = Sample({f"c{place}": np.ones(2) for place in range(given)})
     with pytest.raises(InvalidInput) as refused:
         column_names(Fitted(width=4), sample)
     assert refused.value.message == f"the sample has {given} columns, the model takes 4: {mend}"

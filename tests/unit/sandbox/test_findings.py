@@ -17,6 +17,7 @@ SIGNATURE = {
 OPENED: dict[str, Any] = {
     "signature": SIGNATURE,
     "sample": [{"x": 1.0}],
+    "ignored_columns": ["species"],
     "rows": 256,
     "estimator": "Perceptron()",
     "steps": ["Perceptron"],

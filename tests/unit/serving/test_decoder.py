@@ -81,6 +81,10 @@ def test_an_optional_column_may_be_left_out() -> None:
         ({"age": 1, "plan": {}}, "got an object"),
         ({"age": 1}, "column `plan` is missing, expected string"),
         ({"age": 1, "plan": "x", "PLAN": 1}, "unknown column `PLAN`; did you mean `plan`?"),
+        (
+            {"age": 1, "plan": "x", "": 7},
+            "a column without a name: was the CSV written with its index? expected one of `age`",
+        ),
         ({"age": 1, "plan": "x", "z" * 1000: 1}, "unknown column `" + "z" * 60 + "`; expected one of `age`"),
     ],
 )

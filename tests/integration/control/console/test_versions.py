@@ -40,7 +40,7 @@ def test_files_are_pushed_in_their_order(editor: Client, version: Version) -> No
         ({"file": []}, "file", "at least one"),
         ({"file": [SimpleUploadedFile("empty.pkl", b"")]}, "file", "empty"),
         ({"file": [SimpleUploadedFile("notes.txt", b"x")]}, "file", "expected a file that ends in"),
-        ({"file": [SimpleUploadedFile("large.pkl", bytes((1 << 20) + 1))]}, "file", "larger than"),
+        ({"file": [SimpleUploadedFile("large.pkl", bytes((1 << 20) + 1))]}, "file", "MODELYARD_MAX_UPLOAD_BYTES"),
         ({"data": {"sample": SimpleUploadedFile("sample.txt", b"x")}}, "sample", "expected a file that ends in"),
         ({"data": {"metrics": "{"}}, "metrics", "no JSON"),
         ({"data": {"metrics": "[1]"}}, "metrics", "JSON object"),
@@ -127,6 +127,15 @@ def test_a_version_page_holds_what_is_known(viewer: Client, version: Version) ->
         "model.pkl",
     ):
         assert known in page
+
+
+def test_columns_that_were_ignored_are_shown(viewer: Client, version: Version) -> None:
+    assert "Ignored columns" not in text_of(viewer.get("/t/yard/models/iris/versions/1/"))
+    Version.objects.filter(pk=version.pk).update(report={"ignored_columns": ["", "<species>"]})
+    page = text_of(viewer.get("/t/yard/models/iris/versions/1/"))
+    assert "Ignored columns" in page
+    assert "&lt;species&gt;" in page
+    assert "Was the CSV written with its index?" in page
 
 
 def test_a_file_comes_back_as_an_attachment(viewer: Client, version: Version) -> None:
