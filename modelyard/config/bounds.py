@@ -20,6 +20,7 @@ from modelyard.config.callers import refusal_of
 from modelyard.config.middleware import request_id
 from modelyard.config.origins import headers_of_refusal
 from modelyard.control.rest.errors import headers as headers_of
+from modelyard.control.rest.limits import upload_too_large
 from modelyard.core.errors import ModelyardError, TooLarge, Unauthenticated
 from modelyard.core.settings import MIB
 from modelyard.core.statuses import http_status
@@ -50,6 +51,8 @@ def bound_of(path: str) -> int:
 
 
 def too_large(bound: int) -> TooLarge:
+    if bound > SMALL_BYTES:
+        return upload_too_large()
     return TooLarge(f"the body is larger than the {bound} bytes that are taken here", max_bytes=bound)
 
 

@@ -22,6 +22,7 @@ from modelyard.control.registry.facts import check_filename
 from modelyard.control.registry.services import MAX_FILES, Upload
 from modelyard.control.registry.storage import store
 from modelyard.control.registry.uploads import keep_stored, keep_upload, release
+from modelyard.control.rest.limits import upload_too_large
 from modelyard.control.tenancy.services import Actor
 from modelyard.core.errors import InvalidInput, TooLarge
 
@@ -58,6 +59,8 @@ class _Putting(threading.Thread):
     def run(self) -> None:
         try:
             self._stored = self._to.put(self._tenant, self._arriving(), self._max_bytes)
+        except TooLarge:
+            self._error = upload_too_large()
         except BaseException as error:
             self._error = error
         finally:
@@ -126,13 +129,7 @@ class StoreUploadHandler(FileUploadHandler):
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         if self._putting is not None:
-            try:
-                self._putting.write(raw_data)
-            except TooLarge:
-                bound = int(settings.MODELYARD.max_upload_bytes)
-                raise TooLarge(
-                    f"the files are larger than the {bound} bytes that are taken here, all together", max_bytes=bound
-                ) from None
+            self._putting.write(raw_data)
 
     def file_complete(self, file_size: int) -> StoredFile | None:
         if self._putting is None:

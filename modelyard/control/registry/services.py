@@ -21,11 +21,12 @@ from modelyard.control.registry.consumers import check_consumers, declare_consum
 from modelyard.control.registry.locks import lock_model, lock_version
 from modelyard.control.registry.models import Alias, DeletedVersion, Model, Version, VersionFile, VersionState
 from modelyard.control.registry.uploads import Upload, keep_upload, lock, release, release_later
+from modelyard.control.rest.limits import upload_too_large
 from modelyard.control.rest.public import root
 from modelyard.control.tenancy.models import Member, Scope
 from modelyard.control.tenancy.people import Person
 from modelyard.control.tenancy.services import Actor, bump, record, require
-from modelyard.core.errors import Conflict, InUse, InvalidInput, NotFound, TooLarge
+from modelyard.core.errors import Conflict, InUse, InvalidInput, NotFound
 from modelyard.core.reference import check_name
 from modelyard.core.signature import Signature
 from modelyard.runtimes.formats import declared, sample_suffix
@@ -325,7 +326,7 @@ def _check_uploads(files: Sequence[Upload], sample: Upload | None) -> None:
         sample_suffix(sample.filename)
     total, bound = sum(upload.stored.size_bytes for upload in uploads), settings.MODELYARD.max_upload_bytes
     if total > bound:
-        raise TooLarge(f"the files have {total} bytes together, expected at most {bound}", max_bytes=bound)
+        raise upload_too_large()
 
 
 def _check_manifest(value: Any) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from modelyard.artifacts.store import Stored
 from modelyard.control.registry.facts import check_filename
 from modelyard.control.registry.models import Artifact
 from modelyard.control.registry.storage import store
+from modelyard.control.rest.limits import upload_too_large
 from modelyard.control.tenancy.models import Scope, Tenant
 from modelyard.control.tenancy.services import Actor, require
-from modelyard.core.errors import InvalidInput, NotFound, Unavailable
+from modelyard.core.errors import InvalidInput, NotFound, TooLarge, Unavailable
 
 ABANDONED_SECONDS = 24 * 3600
 SWEEP_BATCH = 500
@@ -44,7 +45,12 @@ def keep_upload(*, actor: Actor, filename: str, chunks: Iterable[bytes], max_byt
     require(actor, Scope.WRITE)
     check_filename(filename)
     bound = settings.MODELYARD.max_upload_bytes if max_bytes is None else max_bytes
-    stored = store().put(str(actor.tenant.pk), chunks, bound)
+    try:
+        stored = store().put(str(actor.tenant.pk), chunks, bound)
+    except TooLarge:
+        if max_bytes is None:
+            raise upload_too_large() from None
+        raise
     keep_stored(actor, stored)
     if stored.size_bytes == 0:
         release(actor.tenant, [stored.digest])

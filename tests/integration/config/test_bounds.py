@@ -94,7 +94,8 @@ def test_uploads_may_be_larger_for_who_has_a_key(
     assert (within, taken) == (404, 4)
     over, body, taken = asyncio.run(ask(UPLOAD, [MIB] * 9, headers_of(None, **key)))
     assert (over, taken) == (413, 6)
-    assert body["error"]["details"] == {"max_bytes": 5 * MIB}
+    assert body["error"]["details"] == {"max_bytes": 4 * MIB, "setting": "MODELYARD_MAX_UPLOAD_BYTES"}
+    assert f"the {4 * MIB} bytes that an upload may have" in body["error"]["message"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -215,6 +215,8 @@ class TestUploads:
             refused = client.post(f"{IRIS}versions/", form(*files), format="multipart")
             assert refused.status_code == 413, refused.content
             assert refused.json()["error"]["code"] == "too_large"
+            assert f"the {1 << 20} bytes that an upload may have" in refused.json()["error"]["message"]
+            assert "MODELYARD_MAX_UPLOAD_BYTES" in refused.json()["error"]["message"]
         many = client.post(f"{IRIS}versions/", form(*((f"{n}", b"x%d" % n) for n in range(12))), format="multipart")
         assert many.status_code == 400
         assert list(store().list(str(tenant.pk))) == []

@@ -122,6 +122,15 @@
     shown.text.textContent =
       share < 1 ? size(event.detail.loaded) + " of " + size(event.detail.total) : "Sent; the server is keeping the files";
   });
+  // The bound is kept before any page is made: its refusal is the API's, and names the bound and the setting.
+  function tooLarge(xhr) {
+    try {
+      const message = JSON.parse(xhr.responseText).error.message;
+      return message.charAt(0).toUpperCase() + message.slice(1) + ".";
+    } catch {
+      return "The files are larger than this server takes.";
+    }
+  }
   document.addEventListener("htmx:afterRequest", function (event) {
     const status = event.detail.xhr.status;
     // A 422 is a success to htmx, since what it says is shown; without an answer the status is 0.
@@ -130,6 +139,6 @@
     if (status === 422) return;
     const said = event.target.querySelector("[data-summary]");
     said.textContent =
-      status === 413 ? "The files are larger than this server takes." : "The upload did not arrive" + (status ? " (" + status + ")" : "") + ". Try again.";
+      status === 413 ? tooLarge(event.detail.xhr) : "The upload did not arrive" + (status ? " (" + status + ")" : "") + ". Try again.";
   });
 })();
