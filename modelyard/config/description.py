@@ -16,7 +16,8 @@ from rest_framework.response import Response
 
 from modelyard.control.framework import SPECTACULAR
 from modelyard.control.rest.permissions import Anonymous
-from modelyard.control.rest.public import root
+from modelyard.control.rest.public import predict_url, root
+from modelyard.control.rest.schema import TAGS
 
 _lock = threading.RLock()
 
@@ -28,12 +29,43 @@ def ours() -> Iterator[None]:
         yield
 
 
+HEAD = """\
+The control plane: models, versions, aliases, deployments, keys, members, jobs and the audit log.
+
+Send a key with each request: `Authorization: Bearer yard_...`. Addresses are taken with and without a slash at the end.
+
+### Asking for predictions
+
+Predictions are asked for on the data plane, which answers on `{predict_url}`:
+
+```sh
+curl --fail-with-body {predict_url}/predict/iris \\
+  -H "Authorization: Bearer $MODELYARD_KEY" -H 'Content-Type: application/json' \\
+  -d '{{"rows": [{{"sepal_length": 5.1}}]}}'
+```
+
+The key needs the scope `predict`. `iris` is what the plan decides, `iris:3` one version, `iris@candidate` an alias.
+Each version has columns of its own, so each has an OpenAPI document of its own endpoint:
+[`GET /api/v1/models/{{name}}/versions/{{number}}/openapi`](#/versions/models_versions_openapi_retrieve), or
+`GET {predict_url}/predict/{{reference}}`.
+The Open Inference Protocol is beneath `{predict_url}/v2`.
+"""
+
+
+def head(predict_url: str) -> str:
+    """Return what stands at the head of the description."""
+    return HEAD.format(predict_url=predict_url.rstrip("/"))
+
+
 @lru_cache(maxsize=1)
 def description() -> dict[str, Any]:
     """Return the OpenAPI document of the control plane: of our addresses, and none that a project adds."""
     with ours():
         patterns = get_resolver("modelyard.config.urls").url_patterns
-        return dict(SchemaGenerator(patterns=patterns).get_schema(request=None, public=True))
+        document = dict(SchemaGenerator(patterns=patterns).get_schema(request=None, public=True))
+    document["info"] = {**document["info"], "description": head(predict_url())}
+    document["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    return document
 
 
 class Description(SpectacularAPIView):

@@ -32,7 +32,6 @@ REST_FRAMEWORK: dict[str, Any] = {
 
 SPECTACULAR: dict[str, Any] = {
     "TITLE": "Modelyard",
-    "DESCRIPTION": "The control plane: models, versions, aliases, deployments, keys, members, jobs and the audit log.",
     "VERSION": __version__,
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -96,6 +96,7 @@ class Changes(ViewSet):
 class History(mixins.ListModelMixin, GenericViewSet):
     """What served when, newest first."""
 
+    summaries = {"list": "List what served when, newest first"}
     scopes = {"GET": Scope.READ}
     serializer_class = PlanRecordSerializer
     ordering_fields = ("number",)

@@ -40,6 +40,7 @@ class JobFilter(filters.FilterSet):
 class Jobs(ReadOnlyModelViewSet):
     """Background work of the tenant, newest first."""
 
+    summaries = {"list": "List jobs, newest first", "retrieve": "Read a job"}
     scopes = {"GET": Scope.READ}
     serializer_class = JobSerializer
     filterset_class = JobFilter

@@ -52,6 +52,7 @@ WAIT = OpenApiParameter("wait", OpenApiTypes.NUMBER, description="seconds, at mo
 class Models(mixins.ListModelMixin, GenericViewSet):
     """Named things to predict."""
 
+    summaries = {"list": "List the models"}
     scopes = {"GET": Scope.READ, "POST": Scope.WRITE, "PATCH": Scope.WRITE, "DELETE": Scope.WRITE}
     serializer_class = ModelSerializer
     filterset_class = ModelFilter
@@ -70,6 +71,7 @@ class Models(mixins.ListModelMixin, GenericViewSet):
 
     @extend_schema(responses=ModelSerializer)
     def retrieve(self, request: Request, name: str) -> Response:
+        """Read a model."""
         return Response(self._shown(request, name))
 
     @extend_schema(request=ChangedModel, responses=ModelSerializer)
@@ -98,6 +100,7 @@ class Models(mixins.ListModelMixin, GenericViewSet):
 class Versions(mixins.ListModelMixin, GenericViewSet):
     """Trained results of a model. A version never changes."""
 
+    summaries = {"list": "List a model's versions, newest first"}
     scopes = {"GET": Scope.READ, "POST": Scope.WRITE, "DELETE": Scope.WRITE}
     takes_uploads = True
     parser_classes = (MultiPartParser,)
@@ -132,6 +135,7 @@ class Versions(mixins.ListModelMixin, GenericViewSet):
 
     @extend_schema(responses=VersionSerializer, parameters=[WAIT])
     def retrieve(self, request: Request, name: str, number: int) -> Response:
+        """Read a version. `wait` comes back when it was examined."""
         seconds = _wait_seconds(request)
         version = self._full(request, name, number)
         if seconds and version.state == VersionState.CHECKING:
@@ -169,6 +173,7 @@ class Versions(mixins.ListModelMixin, GenericViewSet):
 class Aliases(mixins.ListModelMixin, GenericViewSet):
     """Movable names for a model's versions."""
 
+    summaries = {"list": "List a model's aliases"}
     scopes = {"GET": Scope.READ, "PUT": Scope.WRITE, "DELETE": Scope.WRITE}
     serializer_class = AliasSerializer
     ordering_fields = ("name", "moved_at")
@@ -179,6 +184,7 @@ class Aliases(mixins.ListModelMixin, GenericViewSet):
         return Alias.objects.with_facts().filter(model=model)
 
     def retrieve(self, request: Request, name: str, alias: str) -> Response:
+        """Read an alias."""
         model = find_model(actor_of(request).tenant, name)
         return Response(AliasSerializer(find_alias(model, alias)).data)
 
@@ -199,6 +205,7 @@ class Aliases(mixins.ListModelMixin, GenericViewSet):
 
     @extend_schema(responses={204: None}, parameters=[DESPITE])
     def destroy(self, request: Request, name: str, alias: str) -> Response:
+        """Forget an alias; its version stays."""
         actor = actor_of(request)
         model = find_model(actor.tenant, name)
         despite = _despite_consumers(request)

@@ -59,6 +59,7 @@ class Charters(ViewSet):
 class CharterHistory(mixins.ListModelMixin, GenericViewSet):
     """Every charter that the model had, newest first."""
 
+    summaries = {"list": "List every charter that the model had, newest first"}
     scopes = {"GET": Scope.READ}
     serializer_class = CharterRecordSerializer
     ordering_fields = ("number",)
@@ -72,6 +73,7 @@ class CharterHistory(mixins.ListModelMixin, GenericViewSet):
 class Consumers(mixins.ListModelMixin, GenericViewSet):
     """Who depends on a model, as declared: named in what is refused to protect them."""
 
+    summaries = {"list": "List who depends on a model"}
     scopes = {"GET": Scope.READ, "PUT": Scope.WRITE, "DELETE": Scope.WRITE}
     serializer_class = ConsumerSerializer
     ordering_fields = ("name", "declared_at")
@@ -82,6 +84,7 @@ class Consumers(mixins.ListModelMixin, GenericViewSet):
         return Consumer.objects.filter(model=model).select_related("model")
 
     def retrieve(self, request: Request, name: str, consumer: str) -> Response:
+        """Read a consumer."""
         model = find_model(actor_of(request).tenant, name)
         return Response(ConsumerSerializer(find_consumer(model, consumer)).data)
 
@@ -97,6 +100,7 @@ class Consumers(mixins.ListModelMixin, GenericViewSet):
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, name: str, consumer: str) -> Response:
+        """Remove a consumer, who does not depend on the model any more."""
         actor = actor_of(request)
         model = find_model(actor.tenant, name)
         services.remove_consumer(actor=actor, model=model, name=find_consumer(model, consumer).name)

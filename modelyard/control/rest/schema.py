@@ -1,4 +1,4 @@
-"""The API description tells which scope each operation needs and what errors look like."""
+"""The API description tells in a line what each operation does, which scope it needs and what errors look like."""
 
 from typing import Any
 
@@ -33,15 +33,44 @@ BODY: dict[str, Any] = {
 }
 
 
+TAGS = {
+    "models": "Named things to predict.",
+    "versions": "Trained results of a model: upload, read, download.",
+    "deployment": "What answers for a model: promote, roll back, deactivate, and what served when.",
+    "aliases": "Movable names for a model's versions.",
+    "charter": "Why a model exists, and how it is looked after.",
+    "consumers": "Who depends on a model.",
+    "jobs": "Background work.",
+    "keys": "API keys.",
+    "members": "The people who may act for the tenant.",
+    "tenants": "The caller's own tenant.",
+    "audit": "Who did what, when.",
+}
+"""In the order in which they are shown."""
+
+_DEPLOYMENT = ("deployment", "promote", "rollback", "deactivate", "history", "activate")
+
+
 class Schema(AutoSchema):
-    """Adds the scope and the error answers to each operation."""
+    """Adds summary, scope and error answers to each operation.
+
+    The summary is the first sentence of the action's own docstring, or, where the action is a mixin's, what the
+    view's `summaries` say of it.
+    """
+
+    def get_summary(self) -> str:
+        action = getattr(self.view, "action", None) or self.method.lower()
+        own = getattr(getattr(self.view, action, None), "__doc__", None)
+        said = getattr(self.view, "summaries", {}).get(action) or own or type(self.view).__doc__ or ""
+        return _sentence(said)
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
         scope = needed_scope(self.view, self.method)
         if operation is None or scope is None:
             return operation
-        said = operation.get("description", "")
+        said = operation.get("description", "").strip()
+        said = said if _sentence(said) != operation["summary"] else said.partition(".")[2].strip()
         operation["description"] = f"{said}\n\nScope: `{scope.value}`.".strip()
         for status, meaning in ERRORS.items():
             answer = {"description": meaning, "content": {"application/json": {"schema": BODY}}}
@@ -50,4 +79,13 @@ class Schema(AutoSchema):
 
     def get_tags(self) -> list[str]:
         tokens = [token for token in self.path.split("/") if token and not token.startswith("{")]
-        return [tokens[2]] if len(tokens) > 2 else super().get_tags()
+        if len(tokens) < 3:
+            return super().get_tags()
+        if tokens[-1] in _DEPLOYMENT and "charter" not in tokens:
+            return ["deployment"]
+        return [tokens[3] if len(tokens) > 3 and tokens[3] in TAGS else tokens[2]]
+
+
+def _sentence(text: str) -> str:
+    """Return the first sentence, without its full stop."""
+    return " ".join(text.strip().partition("\n\n")[0].split()).split(". ")[0].rstrip(".")

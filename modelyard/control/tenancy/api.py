@@ -35,6 +35,7 @@ class ChangedTenant(Given):
 class Tenants(ReadOnlyModelViewSet):
     """The caller's own tenant, and no other. Tenants are made by an operator's command."""
 
+    summaries = {"list": "List the caller's own tenant", "retrieve": "Read the tenant"}
     scopes = {"GET": Scope.READ, "PATCH": Scope.ADMIN}
     http_method_names = ("get", "head", "patch")
     serializer_class = TenantSerializer
@@ -74,6 +75,7 @@ class ChangedMember(Given):
 class Members(ReadOnlyModelViewSet):
     """The people who may act for the tenant."""
 
+    summaries = {"list": "List the members", "retrieve": "Read a member"}
     scopes = {"GET": Scope.READ, "POST": Scope.ADMIN, "PATCH": Scope.ADMIN, "DELETE": Scope.ADMIN}
     http_method_names = ("get", "head", "post", "patch", "delete")
     serializer_class = MemberSerializer
@@ -87,6 +89,7 @@ class Members(ReadOnlyModelViewSet):
 
     @extend_schema(request=NewMember, responses={201: MemberSerializer})
     def create(self, request: Request) -> Response:
+        """Make somebody a member, with a role."""
         given = checked(NewMember, request)
         name = given["username"]
         user = find_person(name)
@@ -97,12 +100,14 @@ class Members(ReadOnlyModelViewSet):
 
     @extend_schema(request=ChangedMember, responses=MemberSerializer)
     def partial_update(self, request: Request, pk: int) -> Response:
+        """Give a member another role."""
         member, given = self.get_object(), checked(ChangedMember, request)
         member = services.change_role(actor=actor_of(request), member=member, role=given["role"])
         return Response(MemberSerializer(member).data)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: int) -> Response:
+        """Remove a member; the user stays."""
         services.remove_member(actor=actor_of(request), member=self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -142,6 +147,7 @@ class KeyFilter(filters.FilterSet):
 class Keys(ReadOnlyModelViewSet):
     """API keys. A secret is shown once, when its key is made; to delete a key is to revoke it, and its row stays."""
 
+    summaries = {"list": "List the keys, without their secrets", "retrieve": "Read a key, without its secret"}
     scopes = {"GET": Scope.ADMIN, "POST": Scope.ADMIN, "DELETE": Scope.ADMIN}
     http_method_names = ("get", "head", "post", "delete")
     serializer_class = KeySerializer
@@ -155,6 +161,7 @@ class Keys(ReadOnlyModelViewSet):
 
     @extend_schema(request=NewKey, responses={201: MadeKeySerializer})
     def create(self, request: Request) -> Response:
+        """Make a key. Its secret is shown this once."""
         key, secret = services.create_key(actor=actor_of(request), **checked(NewKey, request))
         answer = Response({**KeySerializer(key).data, "key": secret}, status=status.HTTP_201_CREATED)
         answer["Cache-Control"] = "no-store"
@@ -162,6 +169,7 @@ class Keys(ReadOnlyModelViewSet):
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: int) -> Response:
+        """Revoke a key; its row stays."""
         services.revoke_key(actor=actor_of(request), key=self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -224,6 +232,7 @@ class AuditFilter(filters.FilterSet):
 class Audit(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet):
     """Who did what, when; newest first."""
 
+    summaries = {"list": "List what was done, newest first", "retrieve": "Read one entry"}
     scopes = {"GET": Scope.ADMIN}
     serializer_class = AuditSerializer
     filterset_class = AuditFilter
