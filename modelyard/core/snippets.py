@@ -47,7 +47,7 @@ def curl(url: str, reference: str, row: Mapping[str, Any], key: str = "") -> str
     bearer = shlex.quote(f"Authorization: Bearer {key}") if key else f'"Authorization: Bearer ${KEY_VARIABLE}"'
     body = shlex.quote(f'{{"rows": [{_literal(row, json.dumps, comma="")}]}}')
     return (
-        f"curl {shlex.quote(f'{url}/predict/{reference}')} \\\n"
+        f"curl --fail-with-body {shlex.quote(f'{url}/predict/{reference}')} \\\n"
         f"  -H {bearer} \\\n"
         f"  -H 'Content-Type: application/json' \\\n"
         f"  -d {body}"

@@ -29,7 +29,8 @@ def made(row: dict[str, Any], key: str = "") -> dict[str, str]:
 @pytest.mark.parametrize("row", [{"x": 1.5}, LONG, {HOSTILE: HOSTILE}, {"a": None, "b": True, "c": [[1, 2], [3, 4]]}])
 def test_curl_carries_the_row_through_the_shell(row: dict[str, Any]) -> None:
     words = shlex.split(made(row)["curl"].replace("\\\n", " "))
-    assert words[1] == "http://127.0.0.1:9/predict/iris:3"
+    assert words[:2] == ["curl", "--fail-with-body"]
+    assert words[2] == "http://127.0.0.1:9/predict/iris:3"
     assert json.loads(words[words.index("-d") + 1]) == {"rows": [row]}
 
 

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from modelyard.control.console import reads, toasts
+from modelyard.control.console import asking, reads, toasts
 from modelyard.control.console.access import page
 from modelyard.control.console.forms import AliasForm, ModelForm, ProblemForm, PushForm, check_model_name
 from modelyard.control.console.rendering import is_htmx, show
@@ -85,6 +85,7 @@ def model_context(actor: Actor, model: Model, **given: object) -> dict[str, obje
         "versions": versions.object_list,
         "serving": {arm.number: arm for arm in arms},
         "arms": arms,
+        "snippets": asking.asking_for_model(model, arms),
         "blocked": reads.what_keeps(model),
         "history": reads.history_lines(plans[:RECENT_PLANS], plans[0].number if plans else None),
         "more_history": len(plans) > RECENT_PLANS,

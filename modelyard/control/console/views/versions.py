@@ -1,6 +1,5 @@
 """A version's page, and what can be done with a version."""
 
-import math
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -9,7 +8,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django_htmx.http import reswap, retarget
 
-from modelyard.control.console import reads, toasts, tryit
+from modelyard.control.console import asking, reads, toasts, tryit
 from modelyard.control.console.access import page
 from modelyard.control.console.rendering import show
 from modelyard.control.deployments import services as deployments
@@ -18,12 +17,10 @@ from modelyard.control.registry.consumers import hurt
 from modelyard.control.registry.models import Version
 from modelyard.control.registry.services import SAMPLE_ROLE
 from modelyard.control.registry.storage import store
-from modelyard.control.rest.public import predict_url
 from modelyard.control.rest.streaming import ChunksResponse
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
 from modelyard.core.errors import NotFound
-from modelyard.core.snippets import snippets
 
 COLUMNS_SHOWN = 20
 MAX_COLUMNS = 2000
@@ -60,7 +57,7 @@ def version_context(version: Version, posted: tryit.Posted | None = None) -> dic
         ],
     }
     if signature is not None:
-        rows = [{name: clean(value) for name, value in row.items()} for row in version.sample or []]
+        rows = asking.sample_of(version)
         row = rows[0] if rows else {}
         context |= {
             "columns_shown": signature.columns[:COLUMNS_SHOWN],
@@ -72,7 +69,7 @@ def version_context(version: Version, posted: tryit.Posted | None = None) -> dic
             "few": len(signature.columns) <= tryit.FEW_COLUMNS,
             "sample_rows": rows[:1],
             "posted": posted,
-            "snippets": snippets(url=predict_url(), reference=str(version), signature=signature, sample=rows[:1]),
+            "snippets": asking.asking_for_version(version),
         }
     return context
 
@@ -80,11 +77,6 @@ def version_context(version: Version, posted: tryit.Posted | None = None) -> dic
 def was_sampled(version: Version) -> bool:
     """Tell whether rows came with the files: then ranges are theirs, else those that the estimator lets one guess."""
     return any(file.role == SAMPLE_ROLE for file in version.files.all())
-
-
-def clean(value: Any) -> Any:
-    """Return a sample's value as JSON can carry it: no NaN."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @page(Scope.READ)

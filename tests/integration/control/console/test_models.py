@@ -20,7 +20,7 @@ from tests.integration.control.versions import ready, register
 
 def test_an_empty_tenant_tells_how_to_push(editor: Client, viewer: Client) -> None:
     shown = text_of(editor.get("/t/yard/"))
-    for way in ("New model", "modelyard push", "curl http", "yard.push("):
+    for way in ("New model", "modelyard push", "curl --fail-with-body http", "yard.push("):
         assert way in shown
     assert "modelyard push" not in text_of(viewer.get("/t/yard/"))
 
@@ -90,6 +90,24 @@ def test_a_model_is_deleted_once_its_name_is_typed(editor: Client, version: Vers
     gone = editor.post("/t/yard/models/iris/delete/", {"confirm": "iris"}, follow=True)
     assert "iris is deleted" in text_of(gone)
     assert not Model.objects.exists()
+
+
+def test_who_copies_code_from_a_model_follows_its_promotions(viewer: Client, version: Version, admin: Actor) -> None:
+    address = "/t/yard/models/iris/"
+    assert "Ask from a program" not in text_of(viewer.get(address))
+    assert 'Ask for <code class="inline-code">iris</code>, once one is activated' in text_of(
+        viewer.get(f"{address}versions/1/")
+    )
+    deployments.activate(actor=admin, version=version)
+    of_model, of_version = text_of(viewer.get(address)), text_of(viewer.get(f"{address}versions/1/"))
+    assert "curl --fail-with-body http://127.0.0.1:8000/predict/iris \\" in of_model
+    assert "yard.predict(&quot;iris&quot;, " in of_model
+    assert "sepal_length" in of_model
+    assert "/predict/iris:1" not in of_model
+    assert "curl --fail-with-body http://127.0.0.1:8000/predict/iris:1 \\" in of_version
+    assert "is this version, whatever is promoted" in of_version
+    deployments.deactivate(actor=admin, model=version.model)
+    assert "Ask from a program" not in text_of(viewer.get(address))
 
 
 def test_what_goes_with_a_model_is_said_beforehand(editor: Client, version: Version) -> None:
