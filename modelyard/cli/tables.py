@@ -8,6 +8,7 @@ from typing import Any
 
 from modelyard.cli.usage import NotUnderstood
 from modelyard.core.errors import InvalidInput
+from modelyard.core.faults import json_fault
 
 FORMATS = "JSON (a list of rows, or one row), CSV with a line of names, Parquet, or npy"
 
@@ -120,4 +121,4 @@ def _json(text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise InvalidInput(f"{where} is no JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+        raise InvalidInput(f"{where} is no JSON: {json_fault(error)}") from error

@@ -35,6 +35,20 @@ def check_name(name: str, what: str) -> str:
     return name
 
 
+def check_alias(name: str) -> str:
+    """Return `name` if it may name an alias: digits alone would look like a version's number.
+
+    Raises:
+        InvalidInput: with the rule, when it may not.
+    """
+    if check_name(name, "an alias").isdigit():
+        raise InvalidInput(
+            f"{name!r} cannot name an alias: it looks like a version's number, which follows a colon, as in 'iris:3'; "
+            "expected a letter in it"
+        )
+    return name
+
+
 def parse_reference(text: str) -> Reference:
     """Read a reference.
 

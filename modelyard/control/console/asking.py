@@ -24,9 +24,10 @@ def asking_for_model(model: Model, arms: list[reads.Served]) -> tuple[Snippet, .
 
     There is none while nothing answers.
     """
-    champion = next((arm.number for arm in arms if arm.weight is not None), None)
-    version = model.versions.filter(number=champion).only("signature", "sample").first()
-    return _snippets(model.name, version) if version else ()
+    answering = [arm.number for arm in arms if arm.weight is not None]
+    if not answering:
+        return ()
+    return _snippets(model.name, model.versions.only("signature", "sample").get(number=answering[0]))
 
 
 def _snippets(reference: str, version: Version) -> tuple[Snippet, ...]:

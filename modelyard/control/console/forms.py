@@ -14,7 +14,8 @@ from modelyard.control.registry.services import MAX_FILES
 from modelyard.control.tenancy.models import Role, Scope
 from modelyard.control.tenancy.people import MAX_NAME
 from modelyard.core.errors import InvalidInput
-from modelyard.core.reference import NAME_RULE, check_name
+from modelyard.core.faults import json_fault
+from modelyard.core.reference import NAME_RULE, check_alias, check_name
 
 MAX_PROBLEM = 20_000
 MAX_JSON = 200_000
@@ -149,7 +150,7 @@ class JSONObject(forms.CharField):
         try:
             read = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise forms.ValidationError(f"This is no JSON: {error}.") from None
+            raise forms.ValidationError(f"This is no JSON: {json_fault(error)}.") from None
         if not isinstance(read, dict):
             raise forms.ValidationError(f"Expected a JSON object, as in {self.example}.")
         return read
@@ -205,7 +206,7 @@ class AliasForm(Styled, forms.Form):
 
     def clean_name(self) -> str:
         try:
-            return check_name(self.cleaned_data["name"], "an alias")
+            return check_alias(self.cleaned_data["name"])
         except InvalidInput as error:
             raise forms.ValidationError(error.message) from None
 

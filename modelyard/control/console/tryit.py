@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelyard.core.errors import InvalidInput, ModelyardError
+from modelyard.core.faults import json_fault
 from modelyard.core.signature import Column, DataType, Signature
 
 FEW_COLUMNS = 16
@@ -227,7 +228,7 @@ def rows_of(signature: Signature, text: str) -> list[dict[str, Value]]:
     try:
         given = _json(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"this is no JSON: {error}") from None
+        raise InvalidInput(f"this is no JSON: {json_fault(error)}") from None
     if isinstance(given, dict) and isinstance(given.get("rows"), list):
         given = given["rows"]
     if isinstance(given, dict) or (isinstance(given, list) and given and not isinstance(given[0], (dict, list))):

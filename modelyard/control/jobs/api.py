@@ -11,6 +11,7 @@ from rest_framework.viewsets import ReadOnlyModelViewSet
 from modelyard.control.jobs.models import Job, State
 from modelyard.control.rest import actor_of
 from modelyard.control.rest.addresses import either
+from modelyard.control.rest.choices import ChoiceFilter
 from modelyard.control.tenancy.models import Scope
 
 
@@ -34,7 +35,7 @@ class JobFilter(filters.FilterSet):
     """`?kind=registration&state=failed`."""
 
     kind = filters.CharFilter()
-    state = filters.ChoiceFilter(choices=State.choices)
+    state = ChoiceFilter(choices=State.choices)
 
 
 class Jobs(ReadOnlyModelViewSet):

@@ -6,6 +6,7 @@ from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
 from modelyard.control.registry.models import Model, Version, VersionState
+from modelyard.control.rest.choices import ChoiceFilter
 from modelyard.control.tenancy.people import MAX_NAME, name_field
 
 MAX_SEARCH = 100
@@ -33,7 +34,7 @@ class ModelFilter(filters.FilterSet):
 class VersionFilter(filters.FilterSet):
     """`?state=ready&format=onnx&alias=candidate`."""
 
-    state = filters.ChoiceFilter(choices=VersionState.choices)
+    state = ChoiceFilter(choices=VersionState.choices)
     format = filters.CharFilter(max_length=32)
     runtime = filters.CharFilter(max_length=32)
     isolated = filters.BooleanFilter()

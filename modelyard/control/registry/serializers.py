@@ -11,6 +11,7 @@ from modelyard.control.registry.models import Alias, Model, Version
 from modelyard.control.registry.services import MAX_FILES, MODEL_ROLE
 from modelyard.control.rest.given import Given
 from modelyard.control.tenancy.people import MAX_NAME, Person, find_person
+from modelyard.core.faults import json_fault
 from modelyard.core.reference import NAME, NAME_RULE
 
 LARGEST_NUMBER = 2**31 - 1
@@ -43,7 +44,7 @@ class JsonTextField(serializers.Field):
         except RecursionError:
             raise serializers.ValidationError("nested too deep") from None
         except ValueError as error:
-            raise serializers.ValidationError(f"expected JSON: {error}") from None
+            raise serializers.ValidationError(f"is no JSON: {json_fault(error)}") from None
 
     def to_representation(self, value: Any) -> Any:
         return value

@@ -27,6 +27,7 @@ from modelyard.control.tenancy.models import Member, Scope
 from modelyard.control.tenancy.people import Person
 from modelyard.control.tenancy.services import Actor, bump, record, require
 from modelyard.core.errors import Conflict, InUse, InvalidInput, NotFound
+from modelyard.core.reference import check_alias as check_alias_name
 from modelyard.core.reference import check_name
 from modelyard.core.signature import Signature
 from modelyard.runtimes.formats import declared, sample_suffix
@@ -265,7 +266,7 @@ def check_alias(name: str) -> str:
     Raises:
         InvalidInput: when it breaks the rule, or is reserved.
     """
-    check_name(name, "an alias")
+    check_alias_name(name)
     if name == RESERVED_ALIAS:
         raise InvalidInput.at(
             "alias", f"{name!r} is no alias that can be moved: it is the version that answers most; promote one"

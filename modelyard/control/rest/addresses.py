@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, URLResolver, path
 from rest_framework.viewsets import ViewSetMixin
 
 
@@ -15,13 +15,13 @@ def verb(route: str, view: type[ViewSetMixin], actions: dict[str, Any], name: st
     ]
 
 
-def either(patterns: Iterable[Any]) -> list[URLPattern]:
+def either(patterns: Iterable[URLPattern | URLResolver]) -> list[URLPattern]:
     """Return `patterns` and, for each that ends in a slash, one without it, unlisted.
 
     A redirect would do for who reads; but what is sent along is lost on its way, and a POST arrives as a GET.
     """
-    listed: list[Any] = list(patterns)
-    bare = [(str(pattern.pattern), pattern.callback) for pattern in listed if pattern.name]
+    listed = [pattern for pattern in patterns if isinstance(pattern, URLPattern)]
+    bare: list[tuple[str, Any]] = [(str(pattern.pattern), pattern.callback) for pattern in listed if pattern.name]
     return listed + [
         path(route.removesuffix("/"), view.cls.as_view(view.actions, **{**view.initkwargs, "schema": None}))
         for route, view in bare

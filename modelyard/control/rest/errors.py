@@ -87,8 +87,15 @@ def _with_view(error: Exception, context: dict[str, Any]) -> ModelyardError:
         types = [parser.media_type for parser in getattr(context.get("view"), "parser_classes", ())]
         return unsupported(error, types)
     if isinstance(error, rest.ValidationError):
-        return _from_places(explained(places(error.detail), getattr(context.get("request"), "_full_data", None)))
+        return _from_places(explained(places(error.detail), _sent(context.get("request"))))
     return translate(error)
+
+
+def _sent(request: Any) -> Any:
+    """Return what a list was asked with, else the body, where it was read."""
+    if getattr(request, "method", None) in ("GET", "HEAD"):
+        return request.query_params
+    return getattr(request, "_full_data", None)
 
 
 def _from_rest(error: rest.APIException) -> ModelyardError:

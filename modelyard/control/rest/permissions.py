@@ -18,7 +18,8 @@ class HasScope(BasePermission):
         actor = actor_of(request)
         method = str(request.method)
         if not callable(getattr(view, method.lower(), None)) or method not in view.allowed_methods:
-            raise MethodNotAllowed(f"{method} is not possible here: {', '.join(view.allowed_methods)} is")
+            taken = [one for one in view.allowed_methods if one not in ("HEAD", "OPTIONS")]
+            raise MethodNotAllowed(f"{method} is not taken here: expected {' or '.join(taken) or 'OPTIONS'}")
         scope = needed_scope(view, method)
         if scope is None:
             raise Forbidden("nobody may do this: the address does not say which scope it needs")

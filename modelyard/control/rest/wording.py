@@ -1,12 +1,15 @@
 """The framework's sentences in our own shape: what was got, what was expected, and the mend."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from rest_framework import exceptions as rest
 
+from modelyard.control.rest.choices import EXPECTED
 from modelyard.core.errors import UnsupportedFormat
+from modelyard.core.faults import BEGIN, fault_at
 
 _SHOWN = 60
 _ENTRY = {
@@ -27,9 +30,21 @@ _KINDS = (
     ("Must be a valid UUID", "a UUID"),
     ("Datetime has wrong format", "a date and time, as 2026-01-31T12:00:00Z"),
     ("Date has wrong format", "a date, as 2026-01-31"),
+    ("Enter a valid date/time", "a date and time, as 2026-01-31T12:00:00Z"),
+    ("Enter a valid date", "a date, as 2026-01-31"),
+    ("Enter a whole number", "a whole number"),
+    ("Enter a number", "a number"),
     ("The submitted data was not a file", "a file, in a multipart/form-data body"),
 )
 """How the framework's `invalid` begins, to what was expected."""
+_BOUND = re.compile(r"Ensure .*?(?P<bound>-?[0-9]+(?:\.[0-9]+)?)")
+_BOUNDS = {
+    "min_value": "got {got}, expected {bound} or more",
+    "max_value": "got {got}, expected {bound} or less",
+    "max_length": "{count}, expected at most {bound}",
+}
+_FAULT = re.compile(r"(?P<missed>.*): line (?P<line>[0-9]+) column (?P<column>[0-9]+) \(char [0-9]+\)\Z")
+"""As the JSON decoder says it."""
 
 
 def explained(rows: list[dict[str, str]], sent: Any) -> list[dict[str, str]]:
@@ -46,10 +61,23 @@ def _explain(row: dict[str, str], value: Any) -> dict[str, str]:
     if code in _ENTRY and message[:1].isupper():
         expected = "a file, in a multipart/form-data body" if place in ("file", "sample") else "a value"
         return {**row, "message": _ENTRY[code].format(got=shown(value), expected=expected)}
+    if code == "invalid_choice" and message.startswith(EXPECTED):
+        return {**row, "message": f"got {shown(value)}, {message}"}
+    bound = _BOUND.match(message)
+    if code in _BOUNDS and bound:
+        told = _BOUNDS[code].format(got=shown(value), count=_counted(value), bound=bound["bound"])
+        return {**row, "message": told}
     for begin, expected in _KINDS:
         if message.startswith(begin):
             return {**row, "message": f"got {shown(value)}, expected {expected}"}
     return row
+
+
+def _counted(value: Any) -> str:
+    """Return how long a text or a list is, where it is one."""
+    if isinstance(value, str):
+        return f"{len(value)} characters"
+    return f"{len(value)} of them" if isinstance(value, list) else f"got {shown(value)}"
 
 
 def _at(sent: Any, place: str) -> Any:
@@ -90,8 +118,9 @@ def unparsed(error: rest.ParseError) -> str:
     if detail.startswith("JSON parse error"):
         said = detail.partition(" - ")[2]
         if said.startswith("Expecting value: line 1 column 1"):
-            return 'the body is no JSON: it is empty, or does not begin as JSON does; expected an object, as {"a": 1}'
-        said = said.replace("Expecting", "expected")
+            return f'the body is no JSON: {BEGIN}; expected an object, as {{"a": 1}}'
+        fault = _FAULT.match(said)
+        said = fault_at(*fault.groups()) if fault else said
         return f"the body is no JSON: {said}" if said else "the body is no JSON"
     if detail.startswith("Multipart form parse error"):
         said = detail.partition(" - ")[2]

@@ -14,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from modelyard.control.rest import Given, actor_of, checked
 from modelyard.control.rest.addresses import either
+from modelyard.control.rest.choices import Choice, ChoiceFilter
 from modelyard.control.tenancy import services
 from modelyard.control.tenancy.models import AllowedOrigin, ApiKey, AuditEntry, Member, Role, Scope, Tenant
 from modelyard.control.tenancy.people import MAX_NAME, find_person
@@ -65,11 +66,17 @@ class MemberSerializer(ModelSerializer):
 
 class NewMember(Given):
     username = serializers.CharField(max_length=MAX_NAME)
-    role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
+    role = Choice(Role.choices, default=Role.VIEWER)
 
 
 class ChangedMember(Given):
-    role = serializers.ChoiceField(choices=Role.choices)
+    role = Choice(Role.choices)
+
+
+class MemberFilter(filters.FilterSet):
+    """`?role=admin`."""
+
+    role = ChoiceFilter(choices=Role.choices)
 
 
 class Members(ReadOnlyModelViewSet):
@@ -80,7 +87,7 @@ class Members(ReadOnlyModelViewSet):
     http_method_names = ("get", "head", "post", "patch", "delete")
     serializer_class = MemberSerializer
     ordering_fields = ("created_at", "role")
-    filterset_fields = ("role",)
+    filterset_class = MemberFilter
     lookup_value_converter = "int"
     queryset = Member.objects.none()
 
@@ -124,7 +131,7 @@ class KeySerializer(ModelSerializer):
 
 class NewKey(Given):
     name = serializers.CharField(max_length=100)
-    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices), min_length=1, max_length=8)
+    scopes = serializers.ListField(child=Choice(Scope.choices), min_length=1, max_length=8)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
 

@@ -304,7 +304,7 @@ def system_actor(tenant: Tenant, name: str) -> Actor:
 
 def _role(text: str) -> Role:
     if text not in Role.values:
-        raise InvalidInput.at("role", f"{text!r} is none; expected one of {', '.join(Role.values)}")
+        raise InvalidInput.at("role", f"got {text[:60]!r}, expected one of {', '.join(Role.values)}")
     return Role(text)
 
 

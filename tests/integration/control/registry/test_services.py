@@ -327,6 +327,8 @@ class TestAliases:
             services.move_alias(actor=admin, model=model, name="champion", version=other)
         with pytest.raises(InvalidInput):
             services.move_alias(actor=admin, model=model, name="A", version=other)
+        with pytest.raises(InvalidInput, match="looks like a version's number"):
+            services.move_alias(actor=admin, model=model, name="3", version=other)
 
 
 class TestArtifacts:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,8 +12,11 @@ from django.utils.datastructures import MultiValueDict
 from rest_framework import exceptions as rest
 from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
+from rest_framework.test import APIClient
 
 from modelyard.control.rest import errors
+from modelyard.control.rest.choices import Choice
+from modelyard.control.tenancy.models import Tenant
 from modelyard.core.errors import Conflict, QuotaExceeded, Unavailable
 from modelyard.core.statuses import http_status
 
@@ -81,7 +85,10 @@ def test_the_message_tells_the_first_place_and_how_many_more() -> None:
 
 
 class Aliasing(serializers.Serializer):
-    version = serializers.IntegerField()
+    version = serializers.IntegerField(min_value=1, max_value=99)
+    role = Choice([("viewer", "Viewer"), ("admin", "Admin")], required=False)
+    note = serializers.CharField(required=False, max_length=5)
+    tags = serializers.ListField(required=False, max_length=2)
 
 
 class Uploading(serializers.Serializer):
@@ -101,6 +108,13 @@ def refused(serializer: type[serializers.Serializer], sent: Any) -> dict[str, An
     ("sent", "message"),
     [
         ({"version": "x"}, '`version`: got "x" (string), expected a whole number'),
+        ({"version": 0}, "`version`: got 0 (number), expected 1 or more"),
+        ({"version": -7}, "`version`: got -7 (number), expected 1 or more"),
+        ({"version": 100}, "`version`: got 100 (number), expected 99 or less"),
+        ({"version": 1, "role": "king"}, '`role`: got "king" (string), expected one of viewer, admin'),
+        ({"version": 1, "role": ["king"]}, "`role`: got a list, expected one of viewer, admin"),
+        ({"version": 1, "note": "too long"}, "`note`: 8 characters, expected at most 5"),
+        ({"version": 1, "tags": [1, 2, 3]}, "`tags`: 3 of them, expected at most 2"),
         ({"version": None}, "`version`: got null, expected a value"),
         ({"version": [1]}, "`version`: got a list, expected a whole number"),
         ({}, "`version` is missing: expected a value"),
@@ -120,7 +134,7 @@ def test_a_file_is_told_by_its_name() -> None:
 
 def test_a_body_that_is_no_json_is_told_so() -> None:
     known = errors.translate(rest.ParseError("JSON parse error - Expecting property name: line 1 column 2 (char 1)"))
-    assert known.message == "the body is no JSON: expected property name: line 1 column 2 (char 1)"
+    assert known.message == "the body is no JSON: expected property name at line 1, column 2"
 
 
 def test_a_content_type_is_answered_with_what_this_address_takes() -> None:
@@ -129,3 +143,32 @@ def test_a_content_type_is_answered_with_what_this_address_takes() -> None:
     assert answer.data["error"]["message"] == (
         "content type `application/json` is not taken here: expected multipart/form-data"
     )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("members/?role=king", '`role`: got "king" (string), expected one of viewer, editor, admin'),
+        ("jobs/?state=king", '`state`: got "king" (string), expected one of queued, running'),
+        ("audit/?since=then", '`since`: got "then" (string), expected a date and time, as 2026-01-31T12:00:00Z'),
+        ("models/?owner=" + "x" * 151, "`owner`: 151 characters, expected at most 150"),
+    ],
+)
+def test_what_a_list_is_asked_with_is_told_alike(
+    caller: Callable[..., APIClient], tenant: Tenant, path: str, message: str
+) -> None:
+    refused = caller(tenant, "admin").get(f"/api/v1/{path}")
+    assert refused.status_code == 400
+    assert refused.json()["error"]["message"].startswith(message)
+
+
+@pytest.mark.django_db
+def test_a_method_that_is_not_taken_is_told_with_those_that_are(
+    caller: Callable[..., APIClient], tenant: Tenant
+) -> None:
+    refused = caller(tenant, "admin").get("/api/v1/models/iris/promote")
+    assert refused.status_code == 405
+    assert refused.json()["error"]["message"] == "GET is not taken here: expected POST"
+    refused = caller(tenant, "admin").delete("/api/v1/models/iris/charter")
+    assert refused.json()["error"]["message"] == "DELETE is not taken here: expected GET or PUT"
