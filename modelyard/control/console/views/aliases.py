@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from modelyard.control.console import reads, toasts
 from modelyard.control.console.access import page
@@ -9,6 +10,7 @@ from modelyard.control.console.forms import AliasForm
 from modelyard.control.console.rendering import show
 from modelyard.control.console.views.models import model_context
 from modelyard.control.registry import services as registry
+from modelyard.control.registry.consumers import hurt
 from modelyard.control.registry.finding import find_alias
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
@@ -34,10 +36,23 @@ def move(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     return show(request, actor, "models/model.html", context, status=422)
 
 
-@page(Scope.WRITE, "POST")
+@page(Scope.WRITE, "GET", "POST")
 def delete(request: HttpRequest, actor: Actor, name: str, alias: str) -> HttpResponse:
-    """Forget an alias; its version stays."""
+    """Forget an alias; its version stays. Where somebody depends on it, they are named first."""
     model = reads.find_model(actor.tenant, name)
-    registry.delete_alias(actor=actor, model=model, name=find_alias(model, alias).name)
-    toasts.say(request, f"{name}@{alias} is removed.")
-    return redirect("console:model", tenant=actor.tenant.name, name=name)
+    found = find_alias(model, alias).name
+    consumers = hurt(model, f"@{found}")
+    despite = "despite_consumers" in request.POST
+    if request.method == "POST" and (despite or not consumers):
+        registry.delete_alias(actor=actor, model=model, name=found, despite_consumers=despite)
+        toasts.say(request, f"{name}@{found} is removed.")
+        return redirect("console:model", tenant=actor.tenant.name, name=name)
+    context = {
+        "section": "models",
+        "model": model,
+        "alias": found,
+        "consumers": consumers,
+        "back": reverse("console:model", kwargs={"tenant": actor.tenant.name, "name": name}),
+        "confirm": "models/_alias_delete.html",
+    }
+    return show(request, actor, "confirm.html", context, status=422 if request.method == "POST" else 200)

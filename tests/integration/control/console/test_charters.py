@@ -107,6 +107,20 @@ def test_they_are_named_before_the_model_is_stopped_or_deleted(editor: Client, a
     assert not Model.objects.exists()
 
 
+def test_they_are_named_before_an_alias_goes(editor: Client, admin: Actor, model: Model) -> None:
+    registry.move_alias(actor=admin, model=model, name="candidate", version=ready(admin, model))
+    registry.declare_consumer(actor=admin, model=model, name="nightly", uses="@candidate", contact="n@example.com")
+    page = "/t/yard/models/iris/aliases/candidate/delete/"
+    asked = editor.post(page)
+    assert asked.status_code == 422
+    for said in ("Remove iris@candidate?", "nightly", "n@example.com", "They were told"):
+        assert said in text_of(asked)
+        assert said in text_of(editor.get(page))
+    assert model.aliases.exists()
+    assert "iris@candidate is removed" in text_of(editor.post(page, {"despite_consumers": "true"}, follow=True))
+    assert not model.aliases.exists()
+
+
 def test_a_version_that_somebody_uses_says_so(editor: Client, admin: Actor, model: Model) -> None:
     ready(admin, model)
     registry.declare_consumer(actor=admin, model=model, name="nightly", uses=":1")
