@@ -31,7 +31,7 @@ ADMIN = {
     "keys", "key-revoke", "members", "member-role", "member-remove", "audit", "origins", "origin-remove",
 }  # fmt: skip
 POST_ONLY = {
-    "model-edit", "push", "rollback", "alias-move", "alias-delete", "version-activate", "version-try", "member-role",
+    "model-edit", "push", "rollback", "alias-move", "version-activate", "version-try", "member-role",
     "consumer-declare", "consumer-remove",
     "alias-back", "select-apply",
 }  # fmt: skip
