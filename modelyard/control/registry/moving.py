@@ -42,7 +42,7 @@ def copy_artifacts(*, source: ArtifactStore, target: ArtifactStore, report: Repo
                 moved.copied += 1
                 moved.copied_bytes += size_bytes
         except ModelyardError as error:
-            if Artifact.objects.filter(tenant_id=int(tenant), digest=digest).exists():  # else deleted meanwhile
+            if _is_known(tenant, digest):
                 moved.failed.append((tenant, digest, error.message))
         report(min(count / total, 1.0), digest[:12])
     return moved
@@ -56,7 +56,7 @@ def forget_artifacts(*, source: ArtifactStore, target: ArtifactStore, report: Re
         if is_whole(target, tenant, digest):
             source.delete(tenant, digest)
             moved.forgotten += 1
-        else:
+        elif _is_known(tenant, digest):
             moved.failed.append((tenant, digest, "it is not whole in the store that it was to be copied to"))
         report(min(count / total, 1.0), digest[:12])
     return moved
@@ -66,6 +66,11 @@ def _copy(source: ArtifactStore, target: ArtifactStore, tenant: str, digest: str
     target.put(tenant, source.open(tenant, digest), size_bytes)
     if not is_whole(target, tenant, digest):
         raise ArtifactCorrupt("what was read back after copying has another digest", digest=digest)
+
+
+def _is_known(tenant: str, digest: str) -> bool:
+    """Tell whether the artifact was not deleted meanwhile."""
+    return Artifact.objects.filter(tenant_id=int(tenant), digest=digest).exists()
 
 
 def _artifacts() -> Iterator[tuple[str, str, int]]:

@@ -12,7 +12,7 @@ from modelyard.artifacts.store import ArtifactStore
 from modelyard.control.registry.models import Payload, PayloadChunk
 from modelyard.control.registry.payloads import PayloadTable
 from modelyard.control.tenancy.models import Tenant
-from modelyard.core.errors import NotFound
+from modelyard.core.errors import NotFound, Unavailable
 from tests.integration.artifacts.store_suite import LIMIT, StoreSuite, digest_of, some_bytes
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -92,6 +92,15 @@ class TestDatabaseStore(StoreSuite):
         kept = store.put("1", [b"whole"], LIMIT)
         assert store.sweep(0) == 1
         assert list(PayloadChunk.objects.values_list("payload__digest", flat=True)) == [kept.digest]
+
+    def test_an_upload_whose_draft_was_swept_ends_and_says_so(self, store: DatabaseStore) -> None:
+        def slow() -> Iterator[bytes]:
+            yield bytes(CHUNK_BYTES)
+            assert store.sweep(0) == 1
+
+        with pytest.raises(Unavailable, match="send it again"):
+            store.put("1", slow(), LIMIT)
+        assert not Payload.objects.exists()
 
     def test_digests_are_found_by_index(self, store: DatabaseStore) -> None:
         with connection.cursor() as cursor:

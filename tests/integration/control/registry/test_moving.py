@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -10,6 +11,7 @@ from modelyard.control.registry.moving import copy_artifacts, forget_artifacts
 from modelyard.control.registry.storage import named_store
 from modelyard.control.tenancy.models import Tenant
 from modelyard.control.tenancy.services import Actor, system_actor
+from modelyard.core.errors import NotFound
 from tests.integration.control import versions
 
 pytestmark = pytest.mark.django_db
@@ -97,3 +99,18 @@ def test_only_what_the_target_has_whole_is_forgotten(contents: list[bytes]) -> N
     assert forget_artifacts(source=files, target=database, report=nothing).forgotten == 6
     assert isinstance(files, FilesystemStore)
     assert [path for path in files.root.rglob("*") if path.is_file()] == []
+
+
+def test_what_is_deleted_meanwhile_is_no_failure(contents: list[bytes]) -> None:
+    files, database = named_store("filesystem"), named_store("database")
+    copy_artifacts(source=files, target=database, report=nothing)
+
+    class Deleting:
+        """The database store, while somebody deletes what is about to be looked at."""
+
+        def open(self, tenant: str, digest: str) -> object:
+            Artifact.objects.filter(tenant_id=int(tenant), digest=digest).update(digest=digest[::-1])
+            raise NotFound("deleted in this moment")
+
+    moved = forget_artifacts(source=files, target=cast(ArtifactStore, Deleting()), report=nothing)
+    assert (moved.forgotten, moved.failed) == (0, [])
