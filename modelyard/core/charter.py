@@ -56,7 +56,7 @@ def check_charter(charter: Charter) -> Charter:
     """
     for name in TEXTS:
         _check_text(getattr(charter, name), f"charter.{name}", MAX_TEXT)
-    _check_text(charter.metric, "charter.metric", MAX_NAME)
+    _check_line(charter.metric, "charter.metric")
     if len(charter.thresholds) > MAX_THRESHOLDS:
         raise InvalidInput.at("charter.thresholds", f"{len(charter.thresholds)}, expected at most {MAX_THRESHOLDS}")
     for index, threshold in enumerate(charter.thresholds):
@@ -64,14 +64,14 @@ def check_charter(charter: Charter) -> Charter:
     if len(charter.told) > MAX_TOLD:
         raise InvalidInput.at("charter.told", f"{len(charter.told)}, expected at most {MAX_TOLD}")
     for index, name in enumerate(charter.told):
-        _check_text(name, f"charter.told.{index}", MAX_NAME)
+        _check_line(name, f"charter.told.{index}")
         if not name.strip():
             raise InvalidInput.at(f"charter.told.{index}", "expected a name or an address, got nothing")
     return charter
 
 
 def _check_threshold(threshold: Threshold, place: str) -> None:
-    _check_text(threshold.metric, f"{place}.metric", MAX_NAME)
+    _check_line(threshold.metric, f"{place}.metric")
     if not threshold.metric.strip():
         raise InvalidInput.at(f"{place}.metric", "expected a metric's name, as in 'accuracy'")
     low, high = threshold.at_least, threshold.at_most
@@ -82,6 +82,13 @@ def _check_threshold(threshold: Threshold, place: str) -> None:
             raise InvalidInput.at(f"{place}.{name}", f"got {value}, expected a finite number")
     if low is not None and high is not None and low > high:
         raise InvalidInput.at(place, f"nothing is at least {low:g} and at most {high:g}")
+
+
+def _check_line(text: str, place: str) -> None:
+    """Names stand one to a line wherever people type them."""
+    _check_text(text, place, MAX_NAME)
+    if text.splitlines() not in ([], [text]):
+        raise InvalidInput.at(place, "holds a line break, expected one line")
 
 
 def _check_text(text: str, place: str, maximum: int) -> None:

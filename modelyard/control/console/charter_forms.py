@@ -72,7 +72,10 @@ class CharterForm(Styled, forms.Form):
                 bound = None
             if match is None or bound is None:
                 raise forms.ValidationError(f"{line.strip()[:60]!r}: expected a line such as accuracy >= 0.9.")
-            found.setdefault(match["metric"], {"metric": match["metric"]})[FIELDS[match["sign"]]] = bound
+            threshold = found.setdefault(match["metric"], {"metric": match["metric"]})
+            if FIELDS[match["sign"]] in threshold:
+                raise forms.ValidationError(f"{line.strip()[:60]!r}: this end of it was given above.")
+            threshold[FIELDS[match["sign"]]] = bound
         return list(found.values())
 
     def clean_told(self) -> list[str]:
@@ -109,4 +112,10 @@ class ConsumerForm(Styled, forms.Form):
 def written(threshold: Threshold) -> str:
     """Return a threshold as the form takes it, a line for each bound."""
     bounds = ((">=", threshold.at_least), ("<=", threshold.at_most))
-    return "\n".join(f"{threshold.metric} {sign} {bound:.12g}" for sign, bound in bounds if bound is not None)
+    return "\n".join(f"{threshold.metric} {sign} {_exact(bound)}" for sign, bound in bounds if bound is not None)
+
+
+def _exact(bound: float) -> str:
+    """Return the number so that it is the same when it is read again."""
+    short = f"{bound:.12g}"
+    return short if float(short) == bound else repr(bound)

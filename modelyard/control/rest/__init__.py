@@ -10,10 +10,23 @@ A view says which scope each method needs, and is closed where it says nothing::
             return Thing.objects.of(actor_of(self.request).tenant)
 """
 
+from modelyard.control.rest.addresses import either
 from modelyard.control.rest.authentication import actor_of
+from modelyard.control.rest.choices import Choice, ChoiceFilter
 from modelyard.control.rest.given import Given, checked
 from modelyard.control.rest.pagination import Pages
 from modelyard.control.rest.permissions import Anonymous, HasScope
 from modelyard.control.rest.streaming import ChunksResponse
 
-__all__ = ["Anonymous", "ChunksResponse", "Given", "HasScope", "Pages", "actor_of", "checked"]
+__all__ = [
+    "Anonymous",
+    "Choice",
+    "ChoiceFilter",
+    "ChunksResponse",
+    "Given",
+    "HasScope",
+    "Pages",
+    "actor_of",
+    "checked",
+    "either",
+]

@@ -12,9 +12,7 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.serializers import ModelSerializer
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
-from modelyard.control.rest import Given, actor_of, checked
-from modelyard.control.rest.addresses import either
-from modelyard.control.rest.choices import Choice, ChoiceFilter
+from modelyard.control.rest import Choice, ChoiceFilter, Given, actor_of, checked, either
 from modelyard.control.tenancy import services
 from modelyard.control.tenancy.models import AllowedOrigin, ApiKey, AuditEntry, Member, Role, Scope, Tenant
 from modelyard.control.tenancy.people import MAX_NAME, find_person

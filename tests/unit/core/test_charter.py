@@ -53,3 +53,16 @@ def test_what_makes_no_sense_is_named(fields: dict[str, Any], place: str, said: 
 def test_bounds_are_finite(bound: float) -> None:
     with pytest.raises(InvalidInput, match="finite"):
         check_charter(Charter(thresholds=(Threshold(metric="f1", at_most=bound),)))
+
+
+@pytest.mark.parametrize(
+    "charter",
+    [
+        Charter(metric="a\nb"),
+        Charter(told=("ada\r\nbob",)),
+        Charter(thresholds=(Threshold(metric="a\u2028b", at_least=1),)),
+    ],
+)
+def test_names_keep_to_one_line(charter: Charter) -> None:
+    with pytest.raises(InvalidInput, match="line break"):
+        check_charter(charter)

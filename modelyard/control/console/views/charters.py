@@ -18,7 +18,7 @@ from modelyard.control.registry.models import CharterRecord, Consumer, Model
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
 from modelyard.core.charter import Charter
-from modelyard.core.errors import ModelyardError, NotFound
+from modelyard.core.errors import Conflict, ModelyardError, NotFound
 
 MOST_NUMBERS = 100
 
@@ -81,6 +81,15 @@ def _written(actor: Actor, model: Model, form: CharterForm) -> bool:
         registry.write_charter(
             actor=actor, model=model, charter=form.charter(), reason=given["reason"], replaces=given["number"]
         )
+    except Conflict as error:
+        number = error.details["number"]
+        form.data = {**form.data.dict(), "number": str(number)}  # type: ignore[attr-defined]
+        form.add_error(
+            None,
+            f"Charter {number} was agreed on meanwhile, and holds. Look at it, and keep yours once more if it shall "
+            "replace that one.",
+        )
+        return False
     except ModelyardError as error:
         form.add_error(None, error.message)
         return False

@@ -61,7 +61,8 @@ def test_it_is_written_shown_changed_and_the_older_one_stays(editor: Client, mod
         ({"thresholds": "accuracy >= 1e"}, "expected a line such as"),
         ({"thresholds": "a >= 2\na <= 1"}, "nothing is at least 2 and at most 1"),
         ({"next_review": "soon"}, "Expected a day"),
-        ({"number": "7"}, "changed meanwhile"),
+        ({"number": "7"}, "agreed on meanwhile"),
+        ({"thresholds": "a >= 2\na >= 1"}, "this end of it was given above"),
     ],
 )
 def test_what_does_not_fit_comes_back_with_what_was_typed(
@@ -72,6 +73,27 @@ def test_what_does_not_fit_comes_back_with_what_was_typed(
     assert said in text_of(answer)
     assert "the florists" in text_of(answer)
     assert not CharterRecord.objects.exists()
+
+
+def test_yours_may_replace_what_was_agreed_on_meanwhile(editor: Client, admin: Actor, model: Model) -> None:
+    registry.write_charter(actor=admin, model=model, charter=Charter(problem="theirs"))
+    asked = editor.post(f"{PAGE}edit/", {**TYPED, "problem": "mine"})
+    assert asked.status_code == 422
+    assert "Charter 1 was agreed on meanwhile" in text_of(asked)
+    assert 'name="number" value="1"' in text_of(asked)
+    assert CharterRecord.objects.get().charter["problem"] == "theirs"
+    editor.post(f"{PAGE}edit/", {**TYPED, "problem": "mine", "number": "1"})
+    newest = CharterRecord.objects.get(number=2)
+    assert newest.charter["problem"] == "mine"
+
+
+def test_a_form_that_is_kept_as_it_is_changes_no_number(editor: Client, admin: Actor, model: Model) -> None:
+    bound = 0.1 + 0.2
+    charter = Charter(thresholds=(Threshold(metric="accuracy", at_least=bound),))
+    registry.write_charter(actor=admin, model=model, charter=charter)
+    assert f"accuracy &gt;= {bound!r}" in text_of(editor.get(f"{PAGE}edit/"))
+    editor.post(f"{PAGE}edit/", {"number": "1", "thresholds": f"accuracy >= {bound!r}"})
+    assert CharterRecord.objects.count() == 1
 
 
 def test_consumers_are_declared_and_removed(editor: Client, admin: Actor, model: Model) -> None:
