@@ -51,6 +51,11 @@ def move(
     chosen = settings.MODELYARD.artifact_store
     if forget and chosen == left:
         raise Conflict(f"{left} is the store in use: set {VARIABLE}={to} and start anew before it is emptied")
+    if forget and left == "filesystem" and settings.MODELYARD.serving_artifacts == settings.MODELYARD.artifacts:
+        raise Conflict(
+            f"the data plane takes artifacts from {settings.MODELYARD.artifacts}, which is the store to be emptied: "
+            "set MODELYARD_SERVING_ARTIFACTS to another folder and start anew before"
+        )
     act = forget_artifacts if forget else copy_artifacts
     with progress_bar(json) as bar:
         moved = act(source=named_store(left), target=named_store(to), report=lambda part, of: bar("copy", part, of))

@@ -37,7 +37,7 @@ def declare_consumer(
     ):  # fmt: skip
         check_text(text, place, maximum)
     name = name.strip()
-    if not name or not name.isprintable() or "/" in name:
+    if not name or not name.isprintable() or "/" in name or name in (".", ".."):  # nothing else has an address
         raise InvalidInput.at("name", "expected who depends on it, as in 'checkout service', without slashes")
     with transaction.atomic():
         locked = lock_model(actor, model)

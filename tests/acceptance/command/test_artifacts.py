@@ -68,6 +68,11 @@ def test_a_rotten_artifact_is_named_and_the_exit_code_says_so(home: Path) -> Non
     assert rotten.name in said.err
     assert "1 artifacts stayed in filesystem alone" in said.err
     assert "copied 3 artifacts" in said.out
+    served = {STORE: "database", "MODELYARD_SERVING_ARTIFACTS": str(home / "artifacts")}
+    refused = command("artifacts", "move", "--to", "database", "--forget", "--home", home, **served)
+    assert refused.code == 1
+    assert "set MODELYARD_SERVING_ARTIFACTS to another folder" in refused.err
+    assert len(files_in(home / "artifacts")) == 4
 
 
 @pytest.mark.parametrize(

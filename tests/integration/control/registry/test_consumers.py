@@ -44,6 +44,7 @@ def test_what_is_used_is_a_reference_to_the_model(uses: str, kept: str, admin: A
     [
         ("", "", "expected who"),
         ("a/b", "", "without slashes"),
+        ("..", "", "without slashes"),
         ("a\x00", "", "cannot be kept"),
         ("a" * 101, "", "at most 100"),
         ("x", "wine:1", "of another model"),
