@@ -89,7 +89,7 @@ class Core:
         self._clock.start()
         self.pickup.start()
         if not self.pickup.has_seen:
-            log.warning("waiting_for_snapshot", extra={"action": "waiting_for_snapshot", "reason": self._awaited()})
+            log.info("waiting_for_snapshot", extra={"action": "waiting_for_snapshot", "reason": self._awaited()})
 
     def stop(self) -> None:
         """Finish what is under way, seal the spool, unload."""

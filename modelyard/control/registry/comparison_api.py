@@ -107,7 +107,7 @@ class Comparisons(ViewSet):
 
     @extend_schema(parameters=[LEFT, RIGHT], responses=ComparisonSerializer)
     def retrieve(self, request: Request, name: str) -> Response:
-        """Compare two versions: signature, features, steps, parameters, metrics, packages, data, manifest, speed."""
+        """Compare two versions: signature, steps, parameters, metrics, packages, data, manifest, speed."""
         model = find_model(actor_of(request).tenant, name, Model.objects.with_facts())
         sides = [named_version(model, side, request.query_params.get(side, "")) for side in ("left", "right")]
         return Response(compare(*sides))

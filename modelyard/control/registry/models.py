@@ -182,6 +182,7 @@ class Version(TenantOwned):
         told = {name: value for name, value in self.metrics.items() if name not in MEASURED}
         return {**told, **{name: value for name, value in found.items() if value is not None}}
 
+    @property
     def refused_because(self) -> str:
         """Return the end of a sentence that says why it was refused; empty where it was not."""
         reason = (self.refusal or {}).get("message", "")

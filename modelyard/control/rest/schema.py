@@ -44,6 +44,7 @@ TAGS = {
     "keys": "API keys.",
     "members": "The people who may act for the tenant.",
     "tenants": "The caller's own tenant.",
+    "origins": "Web pages elsewhere that may call from a browser.",
     "audit": "Who did what, when.",
 }
 """In the order in which they are shown."""

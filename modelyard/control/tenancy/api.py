@@ -194,6 +194,7 @@ class Origins(ReadOnlyModelViewSet):
     """Origins whose pages may call from a browser, with a key of the tenant; at first there are none."""
 
     scopes = {"GET": Scope.READ, "POST": Scope.ADMIN, "DELETE": Scope.ADMIN}
+    summaries = {"list": "List the allowed origins", "retrieve": "Read an allowed origin"}
     http_method_names = ("get", "head", "post", "delete")
     serializer_class = OriginSerializer
     ordering_fields = ("origin", "created_at")
@@ -206,11 +207,13 @@ class Origins(ReadOnlyModelViewSet):
 
     @extend_schema(request=NewOrigin, responses={201: OriginSerializer})
     def create(self, request: Request) -> Response:
+        """Allow an origin: its pages may call with a key of the tenant."""
         allowed = services.allow_origin(actor=actor_of(request), **checked(NewOrigin, request))
         return Response(OriginSerializer(allowed).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: int) -> Response:
+        """Remove an allowed origin; browsers keep answers from its pages again."""
         services.remove_origin(actor=actor_of(request), allowed=self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -45,7 +45,7 @@ def test_two_versions_are_compared_and_the_best_is_activated(visitor: Visitor, f
     page.get_by_role("button", name="Activate version 1").click()
     expect(page.get_by_text("choice:1 now answers every request to choice.")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("choice is no longer served.")).to_be_visible()
+    expect(page.get_by_text("choice is no longer served;")).to_be_visible()
 
 
 def test_what_is_mistyped_is_said_beside_its_field(visitor: Visitor, files: Path) -> None:

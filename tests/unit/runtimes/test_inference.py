@@ -127,7 +127,7 @@ def test_names_come_from_the_fit_then_the_sample_then_places() -> None:
 @pytest.mark.parametrize(
     ("fitted", "sample", "said"),
     [
-        (Fitted(width=2), sample_of("a"), "has 1 columns, the model takes 2: send its input only"),
+        (Fitted(width=2), sample_of("a"), "has 1 columns, the model takes 2: send all that it takes"),
         (Fitted(width=2), sample_of("", "a", "b"), "has no name: was the CSV written with its index"),
         (Fitted(width=2), sample_of("", "a"), "has no name: was the CSV written with its index"),
         (Fitted(width=2), sample_of("a", unfit={"day": "date"}), "`day` of the sample holds date values"),

@@ -152,7 +152,7 @@ def test_a_content_type_is_answered_with_what_this_address_takes() -> None:
         ("members/?role=king", '`role`: got "king" (string), expected one of viewer, editor, admin'),
         ("jobs/?state=king", '`state`: got "king" (string), expected one of queued, running'),
         ("audit/?since=then", '`since`: got "then" (string), expected a date and time, as 2026-01-31T12:00:00Z'),
-        ("models/?owner=" + "x" * 151, "`owner`: 151 characters, expected at most 150"),
+        ("models/?owner=" + "x" * 255, "`owner`: 255 characters, expected at most 254"),
     ],
 )
 def test_what_a_list_is_asked_with_is_told_alike(
