@@ -105,8 +105,8 @@ def _kept(last: Any, width: int) -> np.ndarray | None:
 def _through(step: Any, ways: Ways, facts: list[Facts], names: Sequence[str]) -> Ways:
     """Note what a transformer tells, and return where its outputs come from."""
     kind = type(step).__name__
-    if step == "passthrough" or kind in ("FunctionTransformer", "VarianceThreshold"):
-        return ways if step == "passthrough" else _unknown(step, len(ways))
+    if step == "passthrough" or (kind == "FunctionTransformer" and step.func is None):
+        return ways
     if kind == "Pipeline":
         for inner in steps_of(step):
             ways = _through(inner, ways, facts, names)
@@ -145,7 +145,7 @@ def _columns(step: Any, ways: Ways, facts: list[Facts], names: Sequence[str]) ->
 
 def _indices(chosen: Any, names: Sequence[str]) -> list[int]:
     if isinstance(chosen, slice):
-        return list(range(*chosen.indices(len(names))))
+        return _sliced(chosen, names)
     listed = [chosen] if isinstance(chosen, str | int) else list(chosen)
     if listed and all(isinstance(item, bool | np.bool_) for item in listed):
         return [index for index, keep in enumerate(listed) if keep]
@@ -155,6 +155,16 @@ def _indices(chosen: Any, names: Sequence[str]) -> list[int]:
         for item in listed
         if not isinstance(item, str) or item in places
     ]
+
+
+def _sliced(chosen: slice, names: Sequence[str]) -> list[int]:
+    """Return the places of a slice; one of names has its end in it, as in pandas."""
+    start, stop = chosen.start, chosen.stop
+    if isinstance(start, str):
+        start = names.index(start)
+    if isinstance(stop, str):
+        stop = names.index(stop) + 1
+    return list(range(*slice(start, stop, chosen.step).indices(len(names))))
 
 
 def _note_categories(fact: Facts, categories: np.ndarray) -> None:
@@ -180,7 +190,9 @@ def _imputer(step: Any, ways: Ways, facts: list[Facts]) -> Ways:
         facts[way.column].optional = facts[way.column].optional or missing
         if statistics is not None and isinstance(statistics[index], str):
             facts[way.column].kind = "string"
-    return ways if not getattr(step, "add_indicator", False) else _unknown(step, len(ways))
+    # it drops columns in which it saw no value, and may add some that say what was missing
+    through = _unknown(step, len(ways))
+    return ways if len(through) == len(ways) else through
 
 
 def _scaler(step: Any, kind: str, ways: Ways, facts: list[Facts]) -> Ways:
@@ -191,8 +203,9 @@ def _scaler(step: Any, kind: str, ways: Ways, facts: list[Facts]) -> Ways:
         return [default] * width if values is None else [float(value) for value in values]
 
     if kind == "StandardScaler":
-        scale, offset = numbers("scale_", 1.0), numbers("mean_", 0.0)
-        spread, middle = (np.sqrt(step.var_).tolist() if step.var_ is not None else scale), offset
+        scale, middle = numbers("scale_", 1.0), numbers("mean_", 0.0)
+        offset = middle if step.with_mean else [0.0] * width  # without, it knows the mean but takes nothing off
+        spread = np.sqrt(step.var_).tolist() if step.var_ is not None else scale
         low = [m - 3 * s for m, s in zip(middle, spread, strict=True)]
         high = [m + 3 * s for m, s in zip(middle, spread, strict=True)]
     elif kind == "MinMaxScaler":

@@ -18,6 +18,8 @@ from modelyard.runtimes.timing import time_calls
 
 MANY_ROWS = 10_000
 """A graph is run with as many rows as a request may have by default: what grows faster than they do shows here."""
+MAX_ELEMENTS = 4_000_000
+"""Of one column, or one matrix, in a dry run; about what a request's body may hold."""
 
 
 def try_graph(graph: str, rows: str, expected: str, signature: dict[str, Any]) -> dict[str, Any]:
@@ -50,10 +52,12 @@ def _frame(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 def _many(runtime: OnnxRuntime, batch: Batch) -> float:
     """Run as many rows as a request may have; return the seconds."""
-    many = parity.take(batch, np.arange(MANY_ROWS) % batch.n_rows)
+    width = 1 if batch.matrix is None else batch.matrix.shape[1]
+    count = min(MANY_ROWS, max(1, MAX_ELEMENTS // width))
+    many = parity.take(batch, np.arange(count) % batch.n_rows)
     started = time.monotonic()
     try:
         runtime.predict(many)
     except ModelFailed as error:
-        raise ModelRefused(f"the graph does not answer {MANY_ROWS} rows at once: {error.message}") from error
+        raise ModelRefused(f"the graph does not answer {count} rows at once: {error.message}") from error
     return time.monotonic() - started

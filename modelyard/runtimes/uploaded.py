@@ -20,10 +20,8 @@ from modelyard.runtimes.inference import columns_of, read_sample
 from modelyard.runtimes.onnx import ELEMENT_TYPES, OnnxRuntime, open_session
 from modelyard.runtimes.samples import MAX_IGNORED, MAX_NAME, Sample, Table
 from modelyard.runtimes.timing import time_calls
-from modelyard.runtimes.trial import MANY_ROWS
+from modelyard.runtimes.trial import MANY_ROWS, MAX_ELEMENTS
 
-_MAX_ELEMENTS = 4_000_000
-"""Of one column in a dry run; about what a request's body may hold."""
 _SHOWN_ROWS = 8
 _LABELS = ("label", "prediction", "class", "variable", "target")
 
@@ -47,7 +45,7 @@ def open_graph(graph: list[str], sample: list[str] | None, signature: dict[str, 
         table, ignored = sent.taken([column.name for column in columns], renames=given is not None)
     if given is None:
         columns = _seen(columns, table)
-    count = max(1, min(parity.BASE_ROWS, _MAX_ELEMENTS // _row_elements(columns)))
+    count = max(1, min(parity.BASE_ROWS, MAX_ELEMENTS // _row_elements(columns)))
     made = parity.rows_for(columns, [Facts() for _ in columns], count)
     if table is not None:
         made = {column.name: table[column.name].astype(column.dtype) for column in columns}
@@ -214,7 +212,7 @@ def _named_by(outputs: tuple[Output, ...], given: Signature | None) -> tuple[Out
 
 def _many(runtime: OnnxRuntime, batch: Batch, columns: Sequence[Column]) -> float:
     """Run as many rows as a request may have; return the seconds."""
-    count = max(1, min(MANY_ROWS, _MAX_ELEMENTS // _row_elements(columns)))
+    count = max(1, min(MANY_ROWS, MAX_ELEMENTS // _row_elements(columns)))
     many = parity.take(batch, np.arange(count) % batch.n_rows)
     started = time.monotonic()
     try:

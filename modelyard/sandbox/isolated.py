@@ -1,5 +1,6 @@
 """A model that lives in a sandboxed child of its own, behind the same four verbs as any other runtime."""
 
+import math
 import os
 import select
 import shutil
@@ -30,6 +31,10 @@ _START_SECONDS = 120.0
 _TICK_SECONDS = 0.05
 _MAX_HEADER_BYTES = 64 << 20
 _MAX_BODY_BYTES = 1 << 30
+_SLACK_BYTES = 64 << 10
+"""For what a header says besides values, and for an answer of a wrong shape: that is the model's failure."""
+_TEXT_BYTES = 8 << 10
+"""Of one text of an answer, as JSON."""
 
 
 class IsolatedRuntime:
@@ -92,7 +97,8 @@ class IsolatedRuntime:
         deadline = deadline_after(self._limits.seconds)
         child = self._ready(deadline)
         try:
-            header, arrays = _exchange(child, encode(*batch_arrays(batch)), deadline)
+            pieces = encode(*batch_arrays(batch))
+            header, arrays = _exchange(child, pieces, deadline, _most(self._signature, batch.n_rows))
             if "error" in header:
                 raise ModelFailed(plain_text(header.get("message")))
             return self._checked(arrays, batch.n_rows)
@@ -160,7 +166,8 @@ class IsolatedRuntime:
                 self._newborn = child
                 if self._unloaded:
                     raise Unavailable("the model is not loaded any more")
-            header, _ = _receive(child, deadline_after(max(_START_SECONDS, limits.seconds)))
+            watch = _Watch(child, deadline_after(max(_START_SECONDS, limits.seconds)))
+            header, _ = _receive(watch, (_SLACK_BYTES, 0))
             if "error" in header:
                 raise ModelRefused(plain_text(header.get("message")))
         except BaseException:
@@ -239,59 +246,90 @@ def _is_text(value: object) -> bool:
         return False
 
 
+def _most(signature: Signature, n_rows: int) -> tuple[int, int]:
+    """Return the bytes of header and body that an answer for so many rows may have: this process holds them."""
+    header = body = _SLACK_BYTES
+    for output in signature.outputs:
+        values = n_rows * math.prod(output.shape)
+        if any(size < 0 for size in output.shape):
+            header, body = _MAX_HEADER_BYTES, _MAX_BODY_BYTES  # any length: nothing tells how much is too much
+        elif output.type is DataType.STRING:
+            header += _TEXT_BYTES * values
+        else:
+            body += output.type.dtype.itemsize * values
+        header += 6 * len(output.name) + 256
+    return min(header, _MAX_HEADER_BYTES), min(body, _MAX_BODY_BYTES)
+
+
+class _Watch:
+    """Waits for a child's pipes until a deadline, and looks at what it uses at each tick, however busy they are."""
+
+    def __init__(self, child: SandboxProcess, deadline: float) -> None:
+        self.child = child
+        self._deadline = deadline
+        self._look_at = time.monotonic() + _TICK_SECONDS
+
+    def wait(self, fd: int, event: int) -> None:
+        """Return when the pipe is ready.
+
+        Raises:
+            Unavailable: at the deadline, or when the child uses too much.
+        """
+        poller = select.poll()
+        poller.register(fd, event)
+        ready = False
+        while not ready:
+            now = time.monotonic()
+            if now > self._deadline:  # first: a pipe that is always ready by a byte would never let it be asked
+                raise Unavailable("the model did not answer in time; its process is started again")
+            if now >= self._look_at:
+                self._look_at = now + _TICK_SECONDS
+                excess = self.child.excess()
+                if excess:
+                    raise Unavailable(f"the model {excess}; its process is started again")
+            ready = bool(poller.poll(_TICK_SECONDS * 1000))
+
+
 def _exchange(
-    child: SandboxProcess, pieces: Sequence[bytes | memoryview], deadline: float
+    child: SandboxProcess, pieces: Sequence[bytes | memoryview], deadline: float, most: tuple[int, int]
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    watch = _Watch(child, deadline)
     for piece in pieces:
         view = memoryview(piece)
         while view:
-            _wait(child, child.orders, select.POLLOUT, deadline)
+            watch.wait(child.orders, select.POLLOUT)
             try:
                 view = view[os.write(child.orders, view[: 1 << 16]) :]
             except BlockingIOError:
                 continue
             except OSError:
                 raise _died() from None
-    return _receive(child, deadline)
+    return _receive(watch, most)
 
 
-def _receive(child: SandboxProcess, deadline: float) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    header_size, body_size = PREFIX.unpack(_read(child, PREFIX.size, deadline))
-    if header_size > _MAX_HEADER_BYTES or body_size > _MAX_BODY_BYTES:
+def _receive(watch: _Watch, most: tuple[int, int]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    header_size, body_size = PREFIX.unpack(_read(watch, PREFIX.size))
+    if header_size > most[0] or body_size > most[1]:
         raise Unavailable("the model's process answered more than it may")
-    header = bytes(_read(child, header_size, deadline))
+    header = bytes(_read(watch, header_size))
     try:
-        return decode(header, _read(child, body_size, deadline))
+        return decode(header, _read(watch, body_size))
     except FrameError:
         raise Unavailable("the model's process garbled its answer; try again") from None
 
 
-def _read(child: SandboxProcess, size: int, deadline: float) -> bytearray:
+def _read(watch: _Watch, size: int) -> bytearray:
     received = bytearray()
     while len(received) < size:
-        _wait(child, child.answers, select.POLLIN, deadline)
+        watch.wait(watch.child.answers, select.POLLIN)
         try:
-            part = os.read(child.answers, min(1 << 20, size - len(received)))
+            part = os.read(watch.child.answers, min(1 << 20, size - len(received)))
         except BlockingIOError:
             continue
         if not part:
             raise _died()
         received += part
     return received
-
-
-def _wait(child: SandboxProcess, fd: int, event: int, deadline: float) -> None:
-    """Wait until the pipe is ready, watching the child's memory meanwhile."""
-    poller = select.poll()
-    poller.register(fd, event)
-    while True:
-        if time.monotonic() > deadline:  # first: a pipe that is always ready by a byte would never let it be asked
-            raise Unavailable("the model did not answer in time; its process is started again")
-        if poller.poll(_TICK_SECONDS * 1000):
-            return
-        excess = child.excess()
-        if excess:
-            raise Unavailable(f"the model {excess}; its process is started again")
 
 
 def _died() -> Unavailable:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -134,20 +135,47 @@ for n in range(3, 256):
 """
 
 TRICKLE = """
-import os
+import os, time
 for n in range(3, 256):
     try:
-        os.write(n, (16).to_bytes(4, "little") + (1 << 30).to_bytes(8, "little"))
+        os.write(n, (16).to_bytes(4, "little") + (1 << 16).to_bytes(8, "little"))
     except OSError:
         continue
     while True:
         os.write(n, b" ")
+        time.sleep(0.005)
+"""
+
+AMPLE = """
+import os
+for n in range(3, 256):
+    try:
+        os.write(n, (32 << 20).to_bytes(4, "little") + bytes(8))
+    except OSError:
+        continue
+    while True:
+        os.write(n, b" " * 65536)
+"""
+
+BUSY = """
+import os, time
+held = bytearray(b"x") * (1 << 30)
+for n in range(3, 256):
+    try:
+        os.write(n, (32768).to_bytes(4, "little") + bytes(8))
+    except OSError:
+        continue
+    while True:
+        os.write(n, b" ")
+        time.sleep(0.01)
 """
 
 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
+        (f"exec({AMPLE!r})", "more than it may"),
+        (f"exec({BUSY!r})", "memory"),
         (f"exec({TRICKLE!r})", "in time"),
         ("__import__('time').sleep(1000)", "in time"),
         ("[bytearray(b'x') * (1 << 30), __import__('time').sleep(1000)]", "memory|in time"),
@@ -162,6 +190,19 @@ def test_a_hostile_model_hurts_its_own_call_alone(tmp_path: Path, body: str, sai
             loaded.predict(Batch(1, matrix=X[:1]))
     finally:
         loaded.unload()
+
+
+def test_a_long_text_is_an_answer(tmp_path: Path) -> None:
+    body = "exec('import numpy') or __import__('numpy').array(['\u00e9' * 1000] * len(x), dtype=object)"
+    signature = msgspec.structs.replace(SIGNATURE, outputs=SIGNATURE.outputs[:1])
+    stored = tmp_path / "slow"
+    stored.write_bytes(pickle.dumps(Slow(body)))
+    loaded = IsolatedRuntime.load(stored, signature, runtime="sklearn", limits=Limits(seconds=30))
+    try:
+        answer = loaded.predict(Batch(100, matrix=np.zeros((100, 3))))
+    finally:
+        loaded.unload()
+    assert answer["prediction"].tolist() == ["\u00e9" * 1000] * 100
 
 
 def test_a_wrong_answer_is_the_models_failure(tmp_path: Path) -> None:

@@ -36,7 +36,9 @@ def test_a_plain_graph_may_run() -> None:
     assert (found.refused, found.operators, found.nodes, found.opset) == ([], {"Add": 1}, 1, {"ai.onnx": 18})
 
 
-@pytest.mark.parametrize("operator", ["Loop", "Scan", "If", "SequenceMap", "Optional", "RandomNormal", "Print"])
+@pytest.mark.parametrize(
+    "operator", ["Loop", "Scan", "If", "SequenceMap", "Optional", "RandomNormal", "Print", "StringConcat"]
+)
 def test_what_is_not_on_the_list(operator: str) -> None:
     assert ("", operator) not in ALLOWED
     assert f"operator {operator} is not on the list" in refused(model([node(operator, "x")]))
@@ -53,6 +55,15 @@ def test_inside_subgraphs_too() -> None:
     found = audit(model([outer]).SerializeToString())
     assert found.nodes == 3
     assert [reason.split()[1] for reason in found.refused] == ["Evil", "If"]
+
+
+def test_what_lies_beside_an_empty_depth_is_looked_at() -> None:
+    """A nest so deep that nobody goes on hides nothing: a subgraph beside it is judged like any other."""
+    deep = helper.make_graph([], "empty", [], [info("y")])
+    for _ in range(8):
+        deep = helper.make_graph([node("If", "x", then_branch=deep, else_branch=deep)], "deep", [], [info("y")])
+    evil = helper.make_graph([node("Evil", "x")], "inner", [], [info("y")])
+    assert "operator Evil is not" in refused(model([node("If", "x", then_branch=deep, else_branch=evil)]))
 
 
 def test_nested_deeper_than_anything_honest() -> None:
