@@ -8,6 +8,7 @@ import importlib.metadata
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from modelyard.core.signature import Column, Output, Role, Signature
 from modelyard.core.tensors import Answer, Batch
 from modelyard.core.wording import one_line
 from modelyard.runtimes import conversion, parity
-from modelyard.runtimes.estimators import describe, facts_of, kept_rows
+from modelyard.runtimes.estimators import Facts, describe, facts_of, kept_rows
 from modelyard.runtimes.formats import Format, globals_named
 from modelyard.runtimes.frames import batch_arrays, encode
 from modelyard.runtimes.inference import column_names, columns_of, outputs_of, read_sample, signature_of
@@ -33,6 +34,8 @@ GRAPH, JOINED, ROWS, EXPECTED = "model.onnx", "joined.pkl", "rows.frame", "expec
 
 _SAMPLE_PARITY_ROWS = 10_000
 _SHOWN_ROWS = 8
+_MOST_SHOWN_ROWS = 64
+"""Of these another environment's estimator chooses those that it answers."""
 _PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "joblib", "skl2onnx", "onnx", "onnxruntime", "skops")
 _KNOWN_MODULES = (
     "sklearn",
@@ -109,19 +112,65 @@ def describe_io(estimator: Any, sample: Table | None, given: Signature | None) -
         ModelRefused: it answers no row.
     """
     names = list(sample) if sample is not None else _names(estimator, None, given)
-    facts = facts_of(estimator, names)
+    columns, batch = rows_to_try(names, facts_of(estimator, names), sample, given, kept=kept_rows(estimator, names))
+    draft = _draft(columns)
+    outputs = _outputs(estimator, draft, batch)
+    return batch, signature_of(columns, outputs)
+
+
+def rows_to_try(
+    names: Sequence[str],
+    facts: Sequence[Facts],
+    sample: Table | None,
+    given: Signature | None,
+    kept: np.ndarray | None = None,
+) -> tuple[tuple[Column, ...], Batch]:
+    """Return the columns and the rows: the sample's, made ones, and those `kept` of the training.
+
+    Raises:
+        InvalidInput: the sample does not hold what the columns take.
+    """
     columns = given.columns if given is not None else columns_of(names, facts, sample)
     made = parity.rows_for(columns, facts)
-    kept = kept_rows(estimator, names)
     if kept is not None and all(column.type.is_floating for column in columns):
         near = parity.around(kept)
         made = {column.name: np.concatenate([made[column.name], near[:, i]]) for i, column in enumerate(columns)}
     if sample is not None:
         made = {column.name: _under(column, sample[column.name], made[column.name]) for column in columns}
-    draft = Signature(columns, (Output(PREDICTION, columns[0].type, (), Role.PREDICTION),))
-    batch = parity.batch_of(made, draft)
-    outputs = _outputs(estimator, draft, batch)
-    return batch, signature_of(columns, outputs)
+    return columns, parity.batch_of(made, _draft(columns))
+
+
+def _draft(columns: tuple[Column, ...]) -> Signature:
+    return Signature(columns, (Output(PREDICTION, columns[0].type, (), Role.PREDICTION),))
+
+
+def plan_rows(
+    names: list[str] | None,
+    width: int | None,
+    facts: list[dict[str, Any]],
+    sample: list[str] | None,
+    signature: dict[str, Any] | None,
+    scratch: str,
+) -> dict[str, Any]:
+    """Leave `ROWS` for an estimator that another environment has opened, and return its columns and rows to show.
+
+    `names`, `width` and `facts` are what that environment's child said of it.
+    """
+    sent = None if sample is None else read_sample(sample[0], Path(sample[1]))
+    given = None if signature is None else msgspec.convert(signature, Signature)
+    said = {"feature_names_in_": names, "n_features_in_": width}
+    estimator = SimpleNamespace(**{key: value for key, value in said.items() if value is not None})
+    table, _ = _taken(estimator, sent, given)
+    named = list(table) if table is not None else _names(estimator, None, given)
+    known = msgspec.convert(facts, list[Facts])
+    columns, batch = rows_to_try(named, known if len(known) == len(named) else [Facts() for _ in named], table, given)
+    _leave(Path(scratch) / ROWS, *batch_arrays(batch))
+    shown = min(batch.n_rows, _MOST_SHOWN_ROWS)
+    return {
+        "columns": msgspec.to_builtins(columns),
+        "rows": batch.n_rows,
+        "shown": parity.as_rows(parity.take(batch, slice(0, shown)), _draft(columns), shown),
+    }
 
 
 def _declared_names(estimator: Any, given: Signature) -> list[str]:

@@ -2,8 +2,12 @@
 
 Run as a script (`python -I child.py`) with the job as JSON on standard input. Its answer, JSON, goes to a pipe of
 its own. Nothing is pickled in either direction, and the parent believes nothing that comes back.
+
+It may be run by the interpreter of another environment: it, and what it imports of this package before the target,
+needs the standard library of CPython 3.10 alone (`docs/decisions/0006-other-interpreters.md`).
 """
 
+import base64
 import importlib
 import json
 import os
@@ -37,11 +41,9 @@ def _write(fd: int, answer: dict[str, Any]) -> None:
 
 
 def _lock(job: dict[str, Any]) -> None:
-    from modelyard.sandbox import layers, privileges, seccomp
+    from modelyard.sandbox import layers, privileges
     from modelyard.sandbox.limits import Limits
 
-    if job["seccomp"]:
-        seccomp.prepare()
     scratch = Path(job["scratch"])
     lasting = bool(job["lasting"])
     reads = [Path(text) for text in job["read"]]
@@ -54,7 +56,8 @@ def _lock(job: dict[str, Any]) -> None:
         except ModuleNotFoundError:
             continue  # an extra that is not installed; the target says so where it matters
     if job["seccomp"]:
-        layers.lock_calls()
+        number, program = job["seccomp"]
+        layers.lock_calls(number, base64.b64decode(program))
 
 
 def _call(job: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +79,7 @@ def _call(job: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Do the one job and leave without running what anybody registered for the end."""
     job = _read_job()
-    sys.path.append(job["root"])
+    sys.path.insert(0, job["root"])  # first: another environment may have a package of this name
     importlib.import_module("modelyard")  # while its folder can be listed; its modules are found through it later
     sys.path.remove(job["root"])
     _lock(job)

@@ -103,10 +103,10 @@ def lock_files(read: Sequence[Path], write: Sequence[Path], limits: Limits, last
         landlock.restrict([*readable(), *read], write)
 
 
-def lock_calls() -> None:
-    """Leave this process, all its threads, only the system calls that computing needs.
+def lock_calls(number: int, program: bytes) -> None:
+    """Leave this process, all its threads, only the system calls that computing needs; see `seccomp.program_for`.
 
     Raises:
         OSError: when the kernel refuses.
     """
-    seccomp.restrict()
+    seccomp.restrict(number, program)

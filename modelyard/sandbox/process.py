@@ -1,5 +1,6 @@
 """A sandboxed child as its parent holds it: started, watched, and always ended."""
 
+import base64
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ from typing import Any
 
 from modelyard.core.errors import ModelRefused, Unavailable
 from modelyard.core.settings import MIB
-from modelyard.sandbox import layers
+from modelyard.sandbox import layers, seccomp
 from modelyard.sandbox.limits import Limits
 
 _CHILD = Path(__file__).resolve().with_name("child.py")
@@ -57,7 +58,8 @@ def _environment(scratch: Path, threads: int) -> dict[str, str]:
 
 
 class SandboxProcess:
-    """One child. `answers` is the reading end of its pipe, `orders` the writing end of its standard input.
+    """One child. `answers` is the reading end of its pipe, `orders` the writing end of its standard input. `python` is
+    another environment's interpreter, which then needs nothing of ours installed.
 
     Raises (when made):
         Misconfigured: where the sandbox is not whole.
@@ -74,10 +76,12 @@ class SandboxProcess:
         limits: Limits,
         preload: Sequence[str] = (),
         lasting: bool = False,
+        python: Path | None = None,
     ) -> None:
         layers.require(limits)
         self._limits = limits
         self._scratch = scratch.resolve()
+        self._python = str(python or sys.executable)
         self.answers, theirs = os.pipe()
         job = {
             "root": str(layers.PACKAGE.parent),
@@ -88,7 +92,6 @@ class SandboxProcess:
             "limits": asdict(limits),
             "preload": list(preload),
             "lasting": lasting,
-            "seccomp": not any(name.startswith("seccomp") for name in layers.missing()),
             "parent": os.getpid(),
             "answer_fd": theirs,
         }
@@ -102,13 +105,24 @@ class SandboxProcess:
         assert self._process.stdin is not None  # noqa: S101
         self.orders = self._process.stdin.fileno()
         os.set_blocking(self.answers, False)
-        text = json.dumps(job).encode()
+        try:
+            text = json.dumps({**job, "seccomp": self._filter()}).encode()
+        except BaseException:
+            self.end()
+            raise
         with suppress(BrokenPipeError):  # its end shows when the answer is awaited
             self._process.stdin.write(b"%08d" % len(text) + text)
 
+    def _filter(self) -> tuple[int, str] | None:
+        """Return what locks the child's system calls, None where the machine lacks it."""
+        if any(name.startswith("seccomp") for name in layers.missing()):
+            return None
+        number, program = seccomp.program_for(self.pid)
+        return number, base64.b64encode(program).decode()
+
     def _spawn(self, theirs: int) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
-            [sys.executable, "-I", "-B", "-X", "utf8", str(_CHILD)],
+            [self._python, "-I", "-B", "-X", "utf8", str(_CHILD)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -37,12 +37,13 @@ def run(
     scratch: Path,
     limits: Limits,
     preload: Sequence[str] = (),
+    python: Path | None = None,
 ) -> dict[str, Any]:
     """Call `target` ("module:function") with JSON `arguments` in a locked-down child; return its JSON object.
 
     The child reads the interpreter, the installed packages and `read`, writes `scratch` (its working, home and
-    temporary folder) and nothing else. `preload` modules are imported before its system calls are locked. The
-    answer is untrusted: check every value of it.
+    temporary folder) and nothing else. `preload` modules are imported before its system calls are locked; `python`
+    is another environment's interpreter, not our own. The answer is untrusted: check every value of it.
 
     Raises:
         ModelRefused: it asked for what it may not do, used too much, crashed, or said so.
@@ -50,7 +51,7 @@ def run(
         Misconfigured: the sandbox is not whole on this machine.
         Unavailable: no child could be started.
     """
-    child = SandboxProcess(target, arguments, read=read, scratch=scratch, limits=limits, preload=preload)
+    child = SandboxProcess(target, arguments, read=read, scratch=scratch, limits=limits, preload=preload, python=python)
     try:
         data = _await_answer(child, limits)
     finally:
@@ -112,7 +113,11 @@ def _parse(data: bytes) -> dict[str, Any]:
 
 def _error(said: dict[str, Any]) -> ModelyardError:
     kind = _ERRORS.get(str(said.get("code")), ModelRefused)
-    return kind(plain_text(said.get("message")))
+    details = said.get("details")
+    release = details.get("written_by") if isinstance(details, dict) else None
+    return kind(
+        plain_text(said.get("message")), **({} if release is None else {"written_by": plain_text(release)[:32]})
+    )
 
 
 def plain_text(text: object) -> str:

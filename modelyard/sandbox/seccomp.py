@@ -2,13 +2,20 @@
 
 What is not named fails with EPERM: sockets, starting programs and processes, signals to others, changing owners,
 modes and times of files, shared memory, keys, mounts, tracing, io_uring, userfaultfd, namespaces and the rest.
+
+The parent makes the filter's program, and the child hands it to the kernel: so the child needs no package for it, and
+the interpreter of another environment is locked in as well as our own.
 """
 
+import ctypes
 import ctypes.util
 import errno
 import os
 import sys
+import tempfile
 
+_SET_MODE_FILTER, _FLAG_TSYNC = 1, 1  # seccomp(2): all threads, those that libraries have started too
+_INSTRUCTION_BYTES = 8
 _CLONE_THREAD = 0x00010000
 _O_TMPFILE = 0o20000000  # without O_DIRECTORY: a file that no folder shows would escape the parent's watch
 _LISTABLE = 0o700  # no folder that its owner, the parent, cannot list and remove; so no umask either
@@ -60,22 +67,43 @@ def missing() -> str | None:
         return "the kernel was built without it"
 
 
-def prepare() -> None:
-    """Load the library: finding it starts a program, which cannot be done later."""
-    import pyseccomp  # noqa: F401
+class _Program(ctypes.Structure):
+    """`struct sock_fprog` of the kernel's `include/uapi/linux/filter.h`."""
+
+    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]
 
 
-def restrict() -> None:
-    """Bind every thread of this process, for good.
+def restrict(number: int, program: bytes) -> None:
+    """Bind every thread of this process, for good, to a filter that `program_for` made for it.
 
     Raises:
         OSError: when the kernel refuses.
     """
+    held = ctypes.create_string_buffer(program, len(program))
+    given = _Program(len(program) // _INSTRUCTION_BYTES, ctypes.addressof(held))
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall.restype = ctypes.c_long
+    result = libc.syscall(
+        ctypes.c_long(number),
+        ctypes.c_ulong(_SET_MODE_FILTER),
+        ctypes.c_ulong(_FLAG_TSYNC),
+        ctypes.byref(given),
+    )
+    if result:  # below 0: refused; above: the thread that could not be bound
+        code = ctypes.get_errno() or errno.ESRCH
+        raise OSError(code, os.strerror(code))
+
+
+def program_for(pid: int) -> tuple[int, bytes]:
+    """Return the number of seccomp(2) on this architecture, and the filter for the process `pid` as the kernel's
+    instructions (struct sock_filter, 8 bytes each).
+
+    Raises:
+        OSError: when the library refuses.
+    """
     import pyseccomp as sc
 
-    pid = os.getpid()
     rules = sc.SyscallFilter(sc.ERRNO(errno.EPERM))
-    rules.set_attr(sc.Attr.CTL_TSYNC, 1)
     rules.set_attr(sc.Attr.CTL_OPTIMIZE, 2)
 
     def allow(name: str, *arguments: object) -> None:
@@ -105,4 +133,7 @@ def restrict() -> None:
     ):
         for value in values:
             allow(name, sc.Arg(position, sc.EQ, value))
-    rules.load()
+    with tempfile.TemporaryFile() as file:
+        rules.export_bpf(file)
+        file.seek(0)
+        return sc.resolve_syscall(sc.Arch.NATIVE, "seccomp"), file.read()
