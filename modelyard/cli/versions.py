@@ -42,6 +42,12 @@ def push(
     signature: Annotated[
         str | None, typer.Option(help="JSON, instead of an inferred one: a file, or {...}.", show_default=False)
     ] = None,
+    environment: Annotated[
+        str,
+        typer.Option(
+            help="The server's Python environment that opens and serves it, for an old pickle.", show_default=False
+        ),
+    ] = "",
     wait: Annotated[bool, typer.Option(help="Wait until it was examined.")] = True,
     url: Url = None,
     json: Json = False,
@@ -65,13 +71,14 @@ def push(
                 parent=parent,
                 manifest=manifest_object,
                 signature=signature_object,
+                environment=environment,
                 wait=wait,
                 progress=progress,
             )
         except ModelRefused as error:
             raise _with_its_page(yard, error) from None
         forms = [("file", f"@{file}") for file in files] + ([("sample", f"@{sample}")] if sample else [])
-        texts = form(metrics=metrics or None, description=description, parent=parent)
+        texts = form(metrics=metrics or None, description=description, environment=environment, parent=parent)
         for field, given in (("manifest", manifest), ("signature", signature)):
             if given is not None and is_inline(given):
                 texts[field] = given
@@ -81,7 +88,8 @@ def push(
         told = {"why": report.get("reason"), "ignored": _ignored(report.get("ignored_columns") or [])}
         done = Done(
             f"{version} is {version.state}"
-            + (f": {version.format}, runs as {version.runtime}" if version.runtime else ""),
+            + (f": {version.format}, runs as {version.runtime}" if version.runtime else "")
+            + (f" in the environment {version.environment}" if version.environment else ""),
             result=version,
             console=yard.console(version.model, version.number),
             curl=curl("POST", yard.api(f"models/{name}/versions/"), forms=forms, texts=list(texts.items())),

@@ -102,6 +102,7 @@ class Client(Charters):
         parent: Version | int | None = None,
         manifest: Manifest | Mapping[str, Any] | None = None,
         signature: Mapping[str, Any] | None = None,
+        environment: str = "",
         wait: bool = True,
         progress: Progress = silent,
         timeout_seconds: float = 600.0,
@@ -120,6 +121,8 @@ class Client(Charters):
             parent: the version that this one was made from.
             manifest: facts that win over those captured from this process.
             signature: columns and outputs, instead of inferred ones.
+            environment: the Python environment of the server that opens and serves it, for an old pickle; without, one
+                that fits is found.
             wait: return when the version was examined; else at once, while it is `checking`.
             progress: told how far it is.
             timeout_seconds: for the examination.
@@ -137,6 +140,7 @@ class Client(Charters):
             manifest=manifests.facts(models, manifest),
             signature=dict(signature) if signature else None,
             description=description,
+            environment=environment,
             parent=parent.number if isinstance(parent, Version) else parent,
         )
         with tempfile.TemporaryDirectory(prefix="modelyard-") as folder:

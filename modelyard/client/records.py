@@ -71,6 +71,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     format: str = ""
     runtime: str = ""
     isolated: bool = False
+    environment: str = ""
     size_bytes: int | None = None
     signature: dict[str, Any] | None = None
     metrics: dict[str, Any] = {}

@@ -15,6 +15,7 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
         seed: of the random numbers.
         packages: distribution name to version.
         python: version, as `3.11.7`.
+        environment: name of the Python environment that it needs here; empty or None: the server's own.
         platform: as `platform.platform()` gives it.
         time_zone: IANA name.
         locale: as `de_DE.UTF-8`.
@@ -27,6 +28,7 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     seed: int | None = None
     packages: dict[str, str] = {}
     python: str | None = None
+    environment: str | None = None
     platform: str | None = None
     time_zone: str | None = None
     locale: str | None = None

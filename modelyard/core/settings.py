@@ -1,5 +1,6 @@
 """Every setting of Modelyard: one table, read once, checked at start, documented from here."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -15,6 +16,8 @@ SECRET = {"secret_key", "key", "database_url", "broker_url"}
 STORES = ("filesystem", "database")
 """Where artifacts may be kept."""
 MIB = 1 << 20
+ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
+"""A name of a Python environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,18 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _environments(text: str) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for item in _names(text):
+        name, _, path = (part.strip() for part in item.partition("="))
+        if not ENVIRONMENT.match(name) or not path.startswith(("/", "~/")):
+            raise ValueError("expected names with the absolute path of an interpreter, as in 'old=/opt/old/bin/python'")
+        if name in found:
+            raise ValueError(f"expected the name {name!r} once")
+        found[name] = _path(path)
+    return found
 
 
 def _url(text: str) -> str:
@@ -176,6 +191,9 @@ TABLE: tuple[Setting, ...] = (
     Setting("register_timeout_seconds", _seconds, 120.0,
             "seconds in which an uploaded model must be opened, converted and tried"),
     Setting("sandbox_memory_bytes", _count, 2048 * MIB, "bytes of memory that one sandboxed child may use"),
+    Setting("environments", _environments, {},
+            "other Python environments for old pickles, as `old=/opt/old/bin/python`, with commas; `modelyard doctor` "
+            "looks at each"),
     Setting("unsafe_without_sandbox", _flag, False,
             "run files that carry code although a layer of the sandbox is missing; each start warns"),
 )

@@ -73,6 +73,7 @@ class ServedVersion(msgspec.Struct, frozen=True, omit_defaults=True):
         isolated: must run in a sandboxed child.
         signature: what it takes and gives.
         sample: a few rows, column name to value, for the warm-up and for examples.
+        environment: the Python environment whose interpreter its child is of; empty: the server's own.
     """
 
     id: int
@@ -82,6 +83,7 @@ class ServedVersion(msgspec.Struct, frozen=True, omit_defaults=True):
     isolated: bool
     signature: Signature
     sample: list[dict[str, Any]] = []
+    environment: str = ""
 
 
 class Limits(msgspec.Struct, frozen=True, omit_defaults=True):

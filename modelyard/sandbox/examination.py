@@ -90,14 +90,14 @@ def examine(
         Unavailable: no child could be started.
     """
     started = time.monotonic()
-    formats = _formats(files)
+    formats = tell_all(files)
     given = None if signature is None else msgspec.to_builtins(signature)
     if formats[0] is Format.ONNX:
         return _graph(files[0], sample, given, scratch, limits, started)
     return _estimator(files, formats, sample, given, runs_code, scratch, limits, started)
 
 
-def _formats(files: Sequence[tuple[str, Path]]) -> list[Format]:
+def tell_all(files: Sequence[tuple[str, Path]]) -> list[Format]:
     if not 1 <= len(files) <= _MAX_FILES:
         raise InvalidInput(f"{len(files)} files: expected 1 to {_MAX_FILES}")
     formats = [tell(name, path) for name, path in files]
@@ -118,7 +118,7 @@ def _estimator(
     limits: Limits,
     started: float,
 ) -> Examined:
-    first = _folder(scratch, "opened")
+    first = new_folder(scratch, "opened")
     arguments = {
         "files": [[name, str(path.resolve()), kind.value] for (name, path), kind in zip(files, formats, strict=True)],
         "sample": None if sample is None else [sample[0], str(sample[1].resolve())],
@@ -126,8 +126,8 @@ def _estimator(
         "scratch": str(first.resolve()),
     }
     read = [path for _, path in files] + ([] if sample is None else [sample[1]])
-    opened = _checked(run(_OPEN, arguments, read=read, scratch=first, limits=limits, preload=_OPEN_PRELOAD), Opened)
-    graph = _left(first / "model.onnx", scratch / "model.onnx", limits)
+    opened = checked(run(_OPEN, arguments, read=read, scratch=first, limits=limits, preload=_OPEN_PRELOAD), Opened)
+    graph = take_left(first / "model.onnx", scratch / "model.onnx", limits)
     tried, reason = _second(first, graph, opened, scratch, _left_of(limits, started))
     if reason is None and graph is not None:
         runtime, isolated, serving = "onnx", False, graph
@@ -148,8 +148,8 @@ def _estimator(
         **opened.preprocessing(),
         "warnings": opened.warnings,
         "ignored_columns": opened.ignored_columns,
-        **_figures(tried, opened.rows),
-        **_common(opened.packages, serving, started),
+        **figures(tried, opened.rows),
+        **common_facts(opened.packages, serving, started),
     }
     known = formats[0] if len(set(formats)) == 1 else Format.PICKLE
     if isolated or tried is None:
@@ -167,10 +167,10 @@ def _second(
     """Try the converted graph in a clean child; return what came of it, and why it may not serve, if so."""
     if graph is None:
         return None, plain_text(opened.unconverted or "there is no converted graph")
-    folder = _folder(scratch, "tried")
+    folder = new_folder(scratch, "tried")
     try:
-        rows = _left(first / "rows.frame", scratch / "rows.frame", limits)
-        expected = _left(first / "expected.frame", scratch / "expected.frame", limits)
+        rows = take_left(first / "rows.frame", scratch / "rows.frame", limits)
+        expected = take_left(first / "expected.frame", scratch / "expected.frame", limits)
         if rows is None or expected is None:
             return None, "there is nothing to compare the converted graph with"
         arguments = {
@@ -179,7 +179,7 @@ def _second(
             "expected": str(expected.resolve()),
             "signature": msgspec.to_builtins(opened.signature),
         }
-        tried = _checked(
+        tried = checked(
             run(_TRY, arguments, read=[graph, rows, expected], scratch=folder, limits=limits, preload=_TRY_PRELOAD),
             Tried,
         )
@@ -198,7 +198,7 @@ def _graph(
     started: float,
 ) -> Examined:
     name, path = file
-    folder = _folder(scratch, "tried")
+    folder = new_folder(scratch, "tried")
     arguments = {
         "graph": [name, str(path.resolve())],
         "sample": None if sample is None else [sample[0], str(sample[1].resolve())],
@@ -207,7 +207,7 @@ def _graph(
     read = [path] + ([] if sample is None else [sample[1]])
     # A graph carries no code: where a layer is missing, the child is still bounded, and its crash survived.
     trying = replace(limits, unsafe_without_sandbox=True)
-    tried = _checked(
+    tried = checked(
         run(_TRY_UPLOADED, arguments, read=read, scratch=folder, limits=trying, preload=_TRY_PRELOAD), TriedGraph
     )
     objections = list(tried.audit.refused)
@@ -224,7 +224,7 @@ def _graph(
         "ignored_columns": tried.ignored_columns,
         "rows": tried.rows,
         "audit": msgspec.to_builtins(tried.audit),
-        **_common(tried.packages, path, started),
+        **common_facts(tried.packages, path, started),
     }
     speed = measured(tried.timing)
     if objections:
@@ -239,7 +239,7 @@ def _left_of(limits: Limits, started: float) -> Limits:
     return limits.within(limits.seconds - (time.monotonic() - started))
 
 
-def _common(packages: dict[str, str], serving: Path, started: float) -> dict[str, Any]:
+def common_facts(packages: dict[str, str], serving: Path, started: float) -> dict[str, Any]:
     return {
         "packages": packages,
         "digest": _digest(serving),
@@ -247,7 +247,7 @@ def _common(packages: dict[str, str], serving: Path, started: float) -> dict[str
     }
 
 
-def _figures(tried: Tried | None, rows: int) -> dict[str, Any]:
+def figures(tried: Tried | None, rows: int) -> dict[str, Any]:
     if tried is None:
         return {
             "rows": rows,
@@ -266,20 +266,20 @@ def _figures(tried: Tried | None, rows: int) -> dict[str, Any]:
     }
 
 
-def _checked(result: dict[str, Any], kind: type[T]) -> T:
+def checked(result: dict[str, Any], kind: type[T]) -> T:
     try:
         return msgspec.convert(result, kind, strict=True)
     except (msgspec.ValidationError, ModelyardError, RecursionError) as error:
         raise ModelRefused(f"the process that opened the file answered nonsense: {str(error)[:300]}") from None
 
 
-def _folder(scratch: Path, name: str) -> Path:
+def new_folder(scratch: Path, name: str) -> Path:
     folder = scratch / name
     folder.mkdir(mode=0o700)
     return folder
 
 
-def _left(path: Path, target: Path, limits: Limits) -> Path | None:
+def take_left(path: Path, target: Path, limits: Limits) -> Path | None:
     """Copy a file that a child left to where no child ever wrote; None when it left none.
 
     Raises:
@@ -306,7 +306,7 @@ def _original(files: Sequence[tuple[str, Path]], first: Path, scratch: Path, lim
     """Return what is served when the graph is not: the one file, or what the first child joined of several."""
     if len(files) == 1:
         return files[0][1]
-    joined = _left(first / "joined.pkl", scratch / "joined.pkl", limits)
+    joined = take_left(first / "joined.pkl", scratch / "joined.pkl", limits)
     if joined is None:
         raise ModelRefused("the files could not be joined into one pipeline")
     return joined

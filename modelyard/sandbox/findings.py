@@ -12,13 +12,13 @@ from modelyard.runtimes.parity import Comparison
 from modelyard.runtimes.steps import MOST_FEATURES, MOST_PARAMETERS, MOST_STEPS
 from modelyard.runtimes.timing import Timing
 
-_Text = Annotated[str, Meta(max_length=4000)]
-_Texts = Annotated[list[_Text], Meta(max_length=200)]
-_Packages = Annotated[
+Text = Annotated[str, Meta(max_length=4000)]
+Texts = Annotated[list[Text], Meta(max_length=200)]
+Packages = Annotated[
     dict[Annotated[str, Meta(max_length=100)], Annotated[str, Meta(max_length=100)]], Meta(max_length=100)
 ]
-_Rows = Annotated[list[dict[str, Any]], Meta(max_length=8)]
-_Count = Annotated[int, Meta(ge=0, le=10_000_000)]
+Rows = Annotated[list[dict[str, Any]], Meta(max_length=8)]
+Count = Annotated[int, Meta(ge=0, le=10_000_000)]
 
 
 class Step(msgspec.Struct, frozen=True, rename={"kind": "class"}):
@@ -33,14 +33,14 @@ class Opened(msgspec.Struct, frozen=True):
     """What the first child says of the estimator."""
 
     signature: Signature
-    sample: _Rows
-    ignored_columns: _Texts
-    rows: _Count
-    estimator: _Text
-    steps: _Texts
-    packages: _Packages
-    warnings: _Texts
-    unconverted: _Text | None
+    sample: Rows
+    ignored_columns: Texts
+    rows: Count
+    estimator: Text
+    steps: Texts
+    packages: Packages
+    warnings: Texts
+    unconverted: Text | None
     outline: Annotated[list[Step], Meta(max_length=MOST_STEPS)] = []
     features: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=MOST_FEATURES)] | None = None
 
@@ -80,11 +80,11 @@ class TriedGraph(msgspec.Struct, frozen=True):
     """What a clean child says of an uploaded graph."""
 
     signature: Signature
-    sample: _Rows
-    ignored_columns: _Texts
-    rows: _Count
+    sample: Rows
+    ignored_columns: Texts
+    rows: Count
     audit: Audit
-    packages: _Packages
+    packages: Packages
     many_seconds: float
     timing: Timing | None = None
 

@@ -23,6 +23,7 @@ from modelyard.sandbox.process import SandboxProcess, deadline_after
 from modelyard.sandbox.run import plain_text
 
 _SERVE = "modelyard.sandbox.isolated_child:serve"
+_SERVE_ELSEWHERE = "modelyard.sandbox.elsewhere_child:serve"
 _PRELOAD = {
     "sklearn": ("numpy", "msgspec", "sklearn.pipeline"),  # the rest as the file names it
     "onnx": ("numpy", "msgspec", "onnxruntime"),
@@ -44,8 +45,11 @@ class IsolatedRuntime:
     `limits.seconds` holds for one call. The file is copied, so that a new child can be started when it is gone.
     """
 
-    def __init__(self, path: Path, signature: Signature, runtime: str, limits: Limits) -> None:
+    def __init__(
+        self, path: Path, signature: Signature, runtime: str, limits: Limits, python: Path | None = None
+    ) -> None:
         self._signature = signature
+        self._python = python
         self._runtime = runtime
         self._limits = limits
         self._folder = Path(tempfile.mkdtemp(prefix="modelyard-model-"))
@@ -66,15 +70,24 @@ class IsolatedRuntime:
             raise
 
     @classmethod
-    def load(cls, path: Path, signature: Signature, *, runtime: str = "sklearn", limits: Limits | None = None) -> Self:
-        """Start a child that has loaded the file with the runtime of that alias.
+    def load(
+        cls,
+        path: Path,
+        signature: Signature,
+        *,
+        runtime: str = "sklearn",
+        limits: Limits | None = None,
+        python: Path | None = None,
+    ) -> Self:
+        """Start a child that has loaded the file with the runtime of that alias; with `python`, another environment's
+        interpreter, one of that environment, which opens estimators alone.
 
         Raises:
             ModelRefused: it does not load.
             Misconfigured: the sandbox is not whole on this machine.
             Unavailable: no child could be started.
         """
-        return cls(path, signature, runtime, limits or Limits(seconds=30.0))
+        return cls(path, signature, runtime, limits or Limits(seconds=30.0), python)
 
     @property
     def pid(self) -> int | None:
@@ -146,19 +159,19 @@ class IsolatedRuntime:
     def _start(self) -> SandboxProcess:
         """Return a child that has loaded the model."""
         limits = self._limits
+        arguments = {"path": str(self._model.resolve()), "signature": msgspec.to_builtins(self._signature)}
+        ours = {"runtime": self._runtime, "threads": limits.threads}
         child = SandboxProcess(
-            _SERVE,
-            {
-                "path": str(self._model.resolve()),
-                "signature": msgspec.to_builtins(self._signature),
-                "runtime": self._runtime,
-                "threads": limits.threads,
-            },
+            _SERVE if self._python is None else _SERVE_ELSEWHERE,
+            arguments if self._python else {**arguments, **ours},
             read=[self._model],
             scratch=self._folder / "scratch",
             limits=limits,
-            preload=_PRELOAD.get(self._runtime, ()),
+            preload=_PRELOAD.get(self._runtime, ())
+            if self._python is None
+            else ("numpy", "joblib", "sklearn.pipeline"),
             lasting=True,
+            python=self._python,
         )
         os.set_blocking(child.orders, False)
         try:

@@ -10,6 +10,7 @@ from modelyard.core.settings import Settings
 from modelyard.core.tensors import Batch
 from modelyard.exchange.snapshot import ServedVersion
 from modelyard.runtimes.runtime import Runtime, runtime_class
+from modelyard.sandbox.environments import interpreter
 from modelyard.sandbox.isolated import IsolatedRuntime
 from modelyard.sandbox.limits import Limits
 from modelyard.serving.artifacts import LocalArtifacts
@@ -29,6 +30,7 @@ class Loader:
     def __init__(self, artifacts: LocalArtifacts, settings: Settings) -> None:
         self._artifacts = artifacts
         self._pruned = time.monotonic()
+        self._environments = settings.environments
         self._limits = Limits.of(settings).within(settings.request_timeout_seconds)
 
     def load(self, tenant: str, version: ServedVersion, cost: Cost) -> Runtime:
@@ -55,7 +57,13 @@ class Loader:
     def _open(self, path: Path, version: ServedVersion) -> Runtime:
         if not version.isolated:
             return runtime_class(version.runtime).load(path, version.signature)
-        child = IsolatedRuntime.load(path, version.signature, runtime=version.runtime, limits=self._limits)
+        child = IsolatedRuntime.load(
+            path,
+            version.signature,
+            runtime=version.runtime,
+            limits=self._limits,
+            python=interpreter(version.environment, self._environments) if version.environment else None,
+        )
         return cast(Runtime, child)
 
     @staticmethod

@@ -21,7 +21,17 @@ from modelyard.exchange.snapshot import Limits, ModelDocument, ServedVersion
 
 MOST_VERSIONS = 100
 MOST_BYTES = 1 << 20
-FIELDS = ("id", "number", "runtime", "isolated", "signature", "sample", "serving__digest", "serving__size_bytes")
+FIELDS = (
+    "id",
+    "number",
+    "runtime",
+    "isolated",
+    "signature",
+    "sample",
+    "environment",
+    "serving__digest",
+    "serving__size_bytes",
+)
 
 
 def build(model: Model) -> ModelDocument:
@@ -76,5 +86,6 @@ def _served(row: dict[str, Any]) -> tuple[ServedVersion, int]:
         isolated=row["isolated"],
         signature=msgspec.convert(row["signature"], Signature),
         sample=row["sample"],
+        environment=row["environment"],
     )
     return served, len(msgspec.json.encode(served))

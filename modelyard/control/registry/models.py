@@ -136,9 +136,10 @@ class Version(TenantOwned):
 
     `signature` is a `core.signature.Signature`, `manifest` a `core.manifest.Manifest`, `report` the report of
     `sandbox.examination.Examined`, all as JSON. `serving` holds the bytes that the data plane runs with `runtime`,
-    in a sandboxed child if `isolated`; `measured` says how long one row took (see `sandbox.measuring.measured`; {}
-    where it was examined before there was measuring). `sample` is a few rows (column name to value). `refusal` is code,
-    message, details, and the facts of the files, which are not kept when they were at fault.
+    in a sandboxed child if `isolated`, of the Python environment `environment` (empty: the server's own). `measured`
+    says how long one row took (see `sandbox.measuring.measured`; {} where it was examined before there was measuring).
+    `sample` is a few rows (column name to value). `refusal` is code, message, details, and the facts of the files,
+    which are not kept when they were at fault.
     """
 
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
@@ -155,6 +156,7 @@ class Version(TenantOwned):
     runtime = models.CharField(max_length=32, blank=True)
     isolated = models.BooleanField(default=False)
     measured = models.JSONField(default=dict)
+    environment = models.CharField(max_length=64, blank=True, default="")
     serving = models.ForeignKey(Artifact, on_delete=models.PROTECT, null=True, related_name="+")
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
     job = models.ForeignKey(Job, on_delete=models.SET_NULL, null=True, related_name="+")

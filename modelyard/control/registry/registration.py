@@ -23,7 +23,8 @@ from modelyard.control.tenancy.audit import plain
 from modelyard.control.tenancy.services import record, system_actor
 from modelyard.core.errors import InvalidInput, ModelRefused, ModelyardError, NotFound, TooLarge, UnsupportedFormat
 from modelyard.core.signature import Signature
-from modelyard.sandbox.examination import Examined, examine
+from modelyard.sandbox.elsewhere import examine_where
+from modelyard.sandbox.examination import Examined
 from modelyard.sandbox.limits import Limits
 
 CHUNK_BYTES = 1 << 20
@@ -42,11 +43,11 @@ class Registration:
         scratch = new_scratch()
         try:
             report(0.1, "opening the files in the sandbox")
-            found, stored = _examine(version, scratch, limits)
+            found, stored, environment = _examine(version, scratch, limits)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         try:
-            _make_ready(job, version, found, stored)
+            _make_ready(job, version, found, stored, environment)
         except BaseException:
             release(version.tenant, [stored.digest])
             raise
@@ -81,16 +82,19 @@ def new_scratch() -> Path:
     return Path(tempfile.mkdtemp(prefix="registration-", dir=folder))
 
 
-def _examine(version: Version, scratch: Path, limits: Limits) -> tuple[Examined, Stored]:
-    """Examine the version's files, and put what will be served into the store while they are still at hand."""
+def _examine(version: Version, scratch: Path, limits: Limits) -> tuple[Examined, Stored, str]:
+    """Examine the version's files, and put what will be served into the store while they are still at hand; return
+    the Python environment that it needs too."""
     tenant = str(version.tenant_id)
     files: dict[str, list[tuple[str, Path]]] = {MODEL_ROLE: [], SAMPLE_ROLE: []}
     with ExitStack() as opened:
         for file in version.files.select_related("artifact"):
             path = opened.enter_context(store().local(tenant, file.artifact.digest))
             files[file.role].append((file.filename, path))
-        found = examine(
+        found, environment = examine_where(
             files[MODEL_ROLE],
+            environment=version.environment,
+            known=settings.MODELYARD.environments,
             sample=files[SAMPLE_ROLE][0] if files[SAMPLE_ROLE] else None,
             signature=msgspec.convert(version.signature, Signature) if version.signature else None,
             runs_code=version.tenant.runs_code,
@@ -102,12 +106,14 @@ def _examine(version: Version, scratch: Path, limits: Limits) -> tuple[Examined,
             stored = store().put(tenant, iter(lambda: served.read(CHUNK_BYTES), b""), largest)
     with transaction.atomic():
         lock(version.tenant, [stored], make=True)
-    return found, stored
+    return found, stored, environment
 
 
-def _make_ready(job: Job, version: Version, found: Examined, stored: Stored) -> None:
+def _make_ready(job: Job, version: Version, found: Examined, stored: Stored, environment: str) -> None:
     outcome = {"state": "ready", "model": version.model.name, "number": version.number, "digest": stored.digest}
     manifest = {**version.manifest, "packages": {**found.packages, **version.manifest.get("packages", {})}}
+    if environment:
+        manifest["environment"] = environment
     with completing(job, outcome):
         artifact = lock(version.tenant, [stored])[stored.digest]
         try:
@@ -121,6 +127,7 @@ def _make_ready(job: Job, version: Version, found: Examined, stored: Stored) -> 
             runtime=found.runtime,
             isolated=found.isolated,
             measured=found.measured,
+            environment=environment,
             signature=msgspec.to_builtins(found.signature),
             sample=found.sample,
             report=found.report,
@@ -130,7 +137,11 @@ def _make_ready(job: Job, version: Version, found: Examined, stored: Stored) -> 
         )
         if ready:
             mark_changed(model)
-            _record(version, "version.ready", {"digest": stored.digest, "isolated": found.isolated})
+            _record(
+                version,
+                "version.ready",
+                {"digest": stored.digest, "isolated": found.isolated, "environment": environment},
+            )
 
 
 def _record(version: Version, verb: str, details: dict[str, Any]) -> None:

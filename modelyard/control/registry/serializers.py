@@ -169,6 +169,7 @@ class VersionLine(serializers.ModelSerializer):
         model = Version
         fields: tuple[str, ...] = (
             "model", "number", "reference", "state", "refusal", "description", "format", "runtime", "isolated",
+            "environment",
             "size_bytes", "metrics", "measured", "manifest", "parent", "aliases", "weight", "files", "digest",
             "created_by", "created_at", "checked_at", "job",
         )  # fmt: skip
@@ -223,6 +224,13 @@ class NewVersion(Given):
     manifest = JsonTextField(required=False, default=dict, help_text="what is needed to make the version again")
     signature = JsonTextField(required=False, default=None, help_text="columns and outputs, where they are known")
     description = serializers.CharField(required=False, allow_blank=True, default="", max_length=MAX_TEXT)
+    environment = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=64,
+        help_text="the Python environment that opens and serves it, for an old pickle; without, one that fits is found",
+    )
     parent = serializers.IntegerField(  # type: ignore[assignment]
         required=False,
         allow_null=True,

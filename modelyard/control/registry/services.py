@@ -31,6 +31,7 @@ from modelyard.core.reference import check_alias as check_alias_name
 from modelyard.core.reference import check_name
 from modelyard.core.signature import Signature
 from modelyard.runtimes.formats import declared, sample_suffix
+from modelyard.sandbox.environments import check_named
 
 __all__ = [
     "Upload",
@@ -148,8 +149,12 @@ def register_version(
     description: str = "",
     parent: Version | None = None,
     signature: dict[str, Any] | Signature | None = None,
+    environment: str = "",
 ) -> Version:
     """Make a version of files that were kept; it is `checking` until the job that is made with it has examined them.
+
+    `environment`: the Python environment that opens and serves it; empty: the server's own, or, for what another
+    release of scikit-learn wrote, one that fits.
 
     Raises:
         InvalidInput: when something said of it does not fit; the files are released.
@@ -160,6 +165,7 @@ def register_version(
     uploads = [*files, *([sample] if sample else [])]
     try:
         _check_uploads(files, sample)
+        check_named(environment, settings.MODELYARD.environments)
         if isinstance(signature, Signature):
             signature = msgspec.to_builtins(signature)
         given = facts.check_signature(signature)
@@ -169,6 +175,7 @@ def register_version(
             "description": facts.check_text(description, "description"),
             "signature": None if given is None else msgspec.to_builtins(given),
             "parent": _check_parent(model, parent),
+            "environment": environment,
         }
         with transaction.atomic():
             return _register(actor, model, files, sample, said)
