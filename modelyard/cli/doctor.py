@@ -25,6 +25,7 @@ ALONE: tuple[Callable[[], Iterator[Finding]], ...] = (
 )
 WITH_SETTINGS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     machine.sandbox,
+    machine.environments,
     folders.home,
     folders.secret_key,
     folders.disks,

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import cast
 
-from modelyard.core.errors import ModelRefused
+from modelyard.core.errors import Misconfigured, ModelRefused, Unavailable
 from modelyard.core.settings import Settings
 from modelyard.core.tensors import Batch
 from modelyard.exchange.snapshot import ServedVersion
@@ -30,7 +30,10 @@ class Loader:
     def __init__(self, artifacts: LocalArtifacts, settings: Settings) -> None:
         self._artifacts = artifacts
         self._pruned = time.monotonic()
-        self._environments = settings.environments
+        self._environments: dict[str, Path] = settings.environments
+        for name, python in self._environments.items():
+            if not python.is_file():
+                log.warning("environment.gone", extra={"environment": name})
         self._limits = Limits.of(settings).within(settings.request_timeout_seconds)
 
     def load(self, tenant: str, version: ServedVersion, cost: Cost) -> Runtime:
@@ -62,9 +65,22 @@ class Loader:
             version.signature,
             runtime=version.runtime,
             limits=self._limits,
-            python=interpreter(version.environment, self._environments) if version.environment else None,
+            python=self._interpreter(version.environment),
         )
         return cast(Runtime, child)
+
+    def _interpreter(self, environment: str) -> Path | None:
+        """Return what runs the child, None for our own.
+
+        Raises:
+            Unavailable: the environment is gone from this machine: a later try succeeds once it is back.
+        """
+        if not environment:
+            return None
+        try:
+            return interpreter(environment, self._environments)
+        except Misconfigured as error:
+            raise Unavailable(error.message) from None
 
     @staticmethod
     def _warm_up(runtime: Runtime, version: ServedVersion, cost: Cost) -> None:

@@ -9,6 +9,7 @@ from importlib import metadata
 
 from modelyard.cli.checks.finding import Finding, bad, ok, warning
 from modelyard.cli.profile import profile_path
+from modelyard.core.errors import Misconfigured
 from modelyard.core.settings import Settings
 
 PYTHON = (3, 11)
@@ -93,6 +94,30 @@ def sandbox(settings: Settings) -> Iterator[Finding]:
             )
         else:
             yield warning("sandbox", f"{text}; files that carry code are refused", mend)
+
+
+def environments(settings: Settings) -> Iterator[Finding]:
+    """Each other Python environment: there, new enough, and able to compute in the sandbox."""
+    from modelyard.sandbox.environments import look, try_sandbox
+    from modelyard.sandbox.layers import missing
+    from modelyard.sandbox.limits import Limits
+
+    for name, path in settings.environments.items():
+        mend = f"mend {name}= in MODELYARD_ENVIRONMENTS, or make it: uv venv {path.parent.parent}"
+        try:
+            found = look(name, path)
+        except Misconfigured as error:
+            yield bad("environment", f"{error.message.partition('; have the operator')[0]} ({path})", mend)
+            continue
+        problem = None if missing() and not settings.unsafe_without_sandbox else try_sandbox(path, Limits.of(settings))
+        packages = ", ".join(f"{package} {release}" for package, release in sorted(found.packages.items()))
+        text = f"{name}: Python {found.python}, {packages}"
+        if problem:
+            yield bad("environment", f"{text}; its sandbox does not work: {problem}", mend)
+        elif found.sklearn is None:
+            yield warning("environment", f"{text}; no scikit-learn", f"uv pip install --python {path} scikit-learn")
+        else:
+            yield ok("environment", f"{text}; its sandbox works")
 
 
 def sqlite() -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
@@ -171,6 +172,11 @@ class PushForm(Styled, forms.Form):
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": "What is different this time?"}),
     )
     parent = forms.TypedChoiceField(required=False, label="Made from", coerce=int, empty_value=None)
+    environment = forms.ChoiceField(
+        required=False,
+        label="Python environment",
+        help_text="That opens and serves an old pickle. Without, one that fits is found.",
+    )
     metrics = JSONObject(example='{"accuracy": 0.97}')
     manifest = JSONObject(
         example='{"code": "git@…#4f2a9c1", "seed": 42}',
@@ -181,6 +187,10 @@ class PushForm(Styled, forms.Form):
         super().__init__(*args, **kwargs)
         choices = [("", "No earlier version"), *((version.number, f"Version {version.number}") for version in versions)]
         self.fields["parent"].choices = choices  # type: ignore[attr-defined]
+        named = [(name, name) for name in settings.MODELYARD.environments]
+        self.fields["environment"].choices = [("", "The one that fits"), *named]  # type: ignore[attr-defined]
+        if not named:
+            del self.fields["environment"]
 
     def files_chosen(self) -> list[UploadedFile]:
         """Return the model's files, once the form is valid."""

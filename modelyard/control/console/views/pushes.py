@@ -28,7 +28,17 @@ def push(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
             version = register(actor, model, form)
         except ModelyardError as error:
             of_files = "file" if isinstance(error, (TooLarge, UnsupportedFormat)) else None
-            form.refuse(error, "metrics", "manifest", "sample", "file", "parent", "description", otherwise=of_files)
+            form.refuse(
+                error,
+                "metrics",
+                "manifest",
+                "sample",
+                "file",
+                "parent",
+                "environment",
+                "description",
+                otherwise=of_files,
+            )
         else:
             place = {"tenant": actor.tenant.name, "name": model.name, "number": version.number}
             return go(request, reverse("console:version", kwargs=place))
@@ -56,6 +66,7 @@ def register(actor: Actor, model: Model, form: PushForm) -> Version:
         description=given["description"],
         parent=parent,
         signature=None,
+        environment=given.get("environment", ""),
     )
 
 
