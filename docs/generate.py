@@ -48,7 +48,7 @@ def _default(setting: Setting) -> str:
     if setting.name in DERIVED:
         return DERIVED[setting.name]
     value = getattr(Settings.read({}), setting.name)
-    if value is None:
+    if value is None or value == {}:
         return "none"
     if isinstance(value, Path):
         return f"`{setting.name}` in the home folder"

@@ -129,7 +129,7 @@ class Estimator:
                     name: np.asarray(
                         (self._estimator.predict_proba if role == PROBABILITIES else self._estimator.predict)(rows)
                     )
-                    for name, role in zip(wanted, roles)
+                    for name, role in zip(wanted, roles, strict=True)
                     if role in (PREDICTION, PROBABILITIES)
                 }
         except Exception as error:  # an estimator may raise anything

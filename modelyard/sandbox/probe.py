@@ -5,7 +5,7 @@ import platform
 import sys
 
 
-def releases():
+def releases() -> "dict[str, str]":
     try:
         from importlib import metadata
     except ImportError:
@@ -21,5 +21,4 @@ def releases():
 
 if __name__ == "__main__":
     said = {"python": platform.python_version(), "kind": sys.implementation.name, "machine": platform.machine()}
-    said["packages"] = releases()
-    print(json.dumps(said))
+    print(json.dumps(dict(said, packages=releases())))

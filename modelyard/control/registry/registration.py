@@ -113,7 +113,9 @@ def _make_ready(job: Job, version: Version, found: Examined, stored: Stored, env
     outcome = {"state": "ready", "model": version.model.name, "number": version.number, "digest": stored.digest}
     manifest = {**version.manifest, "packages": {**found.packages, **version.manifest.get("packages", {})}}
     if environment:
-        manifest["environment"] = environment
+        # what the client has captured is its own process, which cannot have written such a file
+        packages = {**manifest["packages"], **found.packages}
+        manifest = {**manifest, "packages": packages, "environment": environment}
     with completing(job, outcome):
         artifact = lock(version.tenant, [stored])[stored.digest]
         try:

@@ -1,4 +1,4 @@
-"""Another environment's interpreter: what it opens, that it is locked in as our own, and what is said when it is gone."""
+"""Another environment's interpreter: what it opens, that it is locked in too, and what is said when it is gone."""
 
 import json
 import pickle
@@ -96,8 +96,8 @@ def test_no_environment_that_fits(forest: tuple[Path, Any], scratch: Path) -> No
     [({}, "named no more"), ({"old": "/nonexistent/python"}, "is gone"), ({"old": "/bin/false"}, "does not run")],
 )
 def test_an_interpreter_that_is_gone(known: dict[str, str], said: str, forest: tuple[Path, Any], scratch: Path) -> None:
+    paths = {name: Path(path) for name, path in known.items()}
     with pytest.raises(Misconfigured, match=rf"`old`.*{said}.*MODELYARD_ENVIRONMENTS") as refused:
-        paths = {name: Path(path) for name, path in known.items()}
         examined(scratch, ("forest.pkl", forest[0]), environment="old", known=paths)
     assert "/" not in refused.value.message.replace("MODELYARD_ENVIRONMENTS", "")
 
