@@ -1,7 +1,6 @@
 """How much a sandboxed child may use."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 from modelyard.core.settings import MIB, Settings
 
@@ -29,7 +28,7 @@ class Limits:
     unsafe_without_sandbox: bool = False
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: Settings) -> "Limits":
         """Return the bounds in which an uploaded model is examined."""
         return cls(
             seconds=settings.register_timeout_seconds,

@@ -109,7 +109,7 @@ def _examine(version: Version, scratch: Path, limits: Limits) -> tuple[Examined,
     return found, stored, environment
 
 
-def _make_ready(job: Job, version: Version, found: Examined, stored: Stored, environment: str) -> None:
+def _make_ready(job: Job, version: Version, found: Examined, stored: Stored, environment: str = "") -> None:
     outcome = {"state": "ready", "model": version.model.name, "number": version.number, "digest": stored.digest}
     manifest = {**version.manifest, "packages": {**found.packages, **version.manifest.get("packages", {})}}
     if environment:

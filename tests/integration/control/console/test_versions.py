@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from modelyard.control.registry import services as registry
 from modelyard.control.registry.models import Model, Version
 from modelyard.control.tenancy.services import Actor
 from modelyard.core.errors import InvalidInput, NotFound
+from modelyard.core.settings import Settings
 from tests.integration.control.console.reading import HTMX, text_of
 from tests.integration.control.versions import IRIS, ready, register
 
@@ -202,3 +204,15 @@ def test_without_a_data_plane_it_is_said(viewer: Client, version: Version) -> No
     answer = viewer.post(ASK, ROW, headers=HTMX)
     assert answer.status_code == 422
     assert "cannot ask the data plane" in text_of(answer)
+
+
+def test_a_push_names_a_python_environment(editor: Client, model: Model, settings: Any) -> None:
+    """The field is there where the operator has named some; what the version needs is on its page."""
+    assert "Python environment" not in text_of(editor.get("/t/yard/models/iris/"))
+    given = {"environments": {"old": Path("/opt/old/bin/python")}}
+    settings.MODELYARD = Settings.read({}, home=settings.MODELYARD.home, **given)
+    assert "Python environment" in text_of(editor.get("/t/yard/models/iris/"))
+    assert push(editor, data={"environment": "odl"}).status_code == 422
+    assert push(editor, data={"environment": "old"}).status_code == 302
+    page = editor.get(f"/t/yard/models/iris/versions/{model.versions.get().number}/")
+    assert "Environment old" in " ".join(text_of(page).split())
