@@ -215,4 +215,4 @@ def test_a_push_names_a_python_environment(editor: Client, model: Model, setting
     assert push(editor, data={"environment": "odl"}).status_code == 422
     assert push(editor, data={"environment": "old"}).status_code == 302
     page = editor.get(f"/t/yard/models/iris/versions/{model.versions.get().number}/")
-    assert "Environment old" in " ".join(text_of(page).split())
+    assert '<dt>Environment</dt><dd><span class="badge mono">old</span></dd>' in text_of(page)
