@@ -4,7 +4,7 @@ Run as a script (`python -I child.py`) with the job as JSON on standard input. I
 its own. Nothing is pickled in either direction, and the parent believes nothing that comes back.
 
 It may be run by the interpreter of another environment: it, and what it imports of this package before the target,
-needs the standard library of CPython 3.10 alone (`docs/decisions/0006-other-interpreters.md`).
+needs the standard library of CPython 3.10 alone (`docs/decisions/0007-other-interpreters.md`).
 """
 
 import base64
