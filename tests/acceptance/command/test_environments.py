@@ -30,11 +30,13 @@ def link(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def running(link: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     home = tmp_path_factory.mktemp("yard") / "home"
     named = f"old={link}/bin/python,gone=/nonexistent/bin/python"
+    started = up(home, "--no-demo", MODELYARD_ENVIRONMENTS=named)
     try:
-        yield up(home, "--no-demo", MODELYARD_ENVIRONMENTS=named)
+        yield started
     finally:
         for pid in processes_of(home):
             os.kill(pid, signal.SIGKILL)
+        started.process.wait()
 
 
 def ask(running: Up, *arguments: object) -> Said:
