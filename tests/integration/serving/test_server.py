@@ -295,6 +295,7 @@ def test_it_is_not_ready_before_it_has_seen_a_snapshot(
 
 
 def test_it_says_what_it_waits_for(yard: Yard, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     core = Core(yard.settings, yard.medium, yard.store)
     core.start()
     core.stop()
