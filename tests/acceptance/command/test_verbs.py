@@ -1,6 +1,7 @@
 """Push, promote, predict and the rest, typed against a running server."""
 
 import json
+import os
 import shlex
 import subprocess
 import zipfile
@@ -20,7 +21,7 @@ def pushed(yard: Yard, iris: Iris, tmp_path_factory: pytest.TempPathFactory) -> 
     """A model with two versions: of two files, and of one. Nothing of it serves."""
     from tests.acceptance.command.conftest import command
 
-    name = "verbs"
+    name = f"verbs-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"  # the workers share one server
     known = {"MODELYARD_URL": yard.url, "MODELYARD_KEY": yard.key}
     two = command("push", iris.scaler, iris.perceptron, "--name", name, "--sample", iris.sample, "--json", **known)
     assert two.json["result"]["state"] == "ready"
@@ -112,7 +113,7 @@ def test_an_alias_is_set_moved_and_removed(run: Run, pushed: str, yard: Yard) ->
 
 
 def test_a_wrong_name_is_answered_with_the_nearest(run: Run, pushed: str) -> None:
-    said = run("rollback", "verbss")
+    said = run("rollback", f"{pushed}s")
     assert f"did you mean `{pushed}`?" in said.err
     assert "api" not in said.err.lower()
     assert "`modelyard models` lists them" in run("rollback", "zzzzzz").err
