@@ -34,6 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set up Django before any test module is imported, with settings that hold for this process alone."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts what runs in its background so, and the servers that tests end by Ctrl-C would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[BEGAN] = shared.begin_run()
     if config.stash[BEGAN]:
         # A run that is told to end, by a build machine say, stops its servers as after Ctrl-C.

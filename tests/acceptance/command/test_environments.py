@@ -34,9 +34,10 @@ def running(link: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up
     try:
         yield started
     finally:
+        started.process.kill()
+        started.process.wait()
         for pid in processes_of(home):
             os.kill(pid, signal.SIGKILL)
-        started.process.wait()
 
 
 def ask(running: Up, *arguments: object) -> Said:
