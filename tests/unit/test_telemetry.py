@@ -17,7 +17,8 @@ KEPT = ".cache/Microsoft"
 
 
 def left_by(program: str, home: Path, **environment: str) -> list[Path]:
-    known = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith(("ORT_", "XDG_"))}
+    others = ("ORT_", "XDG_", "CI")
+    known = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     known |= {"HOME": str(home), "PYTHONPATH": str(ROOT), **environment}
     subprocess.run([sys.executable, "-c", program], env=known, check=True, timeout=60)
     return list(home.rglob("*"))
