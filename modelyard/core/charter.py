@@ -1,11 +1,15 @@
 """Why a model exists and how it is looked after, in words and numbers that people agree on."""
 
 import math
+from collections.abc import Collection, Mapping
 from datetime import date
+from typing import Any
 
 import msgspec
 
 from modelyard.core.errors import InvalidInput
+from modelyard.core.metrics import amount, nearest
+from modelyard.core.texts import check_text
 
 MAX_TEXT = 20_000
 MAX_THRESHOLDS = 50
@@ -55,7 +59,7 @@ def check_charter(charter: Charter) -> Charter:
         InvalidInput: naming the field that does not.
     """
     for name in TEXTS:
-        _check_text(getattr(charter, name), f"charter.{name}", MAX_TEXT)
+        check_text(getattr(charter, name), f"charter.{name}", MAX_TEXT)
     _check_line(charter.metric, "charter.metric")
     if len(charter.thresholds) > MAX_THRESHOLDS:
         raise InvalidInput.at("charter.thresholds", f"{len(charter.thresholds)}, expected at most {MAX_THRESHOLDS}")
@@ -68,6 +72,46 @@ def check_charter(charter: Charter) -> Charter:
         if not name.strip():
             raise InvalidInput.at(f"charter.told.{index}", "expected a name or an address, got nothing")
     return charter
+
+
+def charter_from(value: Any) -> Charter:
+    """Return the charter that `value`, of JSON's types, says.
+
+    Raises:
+        InvalidInput: naming the field that does not fit.
+    """
+    try:
+        return check_charter(msgspec.convert(value, Charter))
+    except msgspec.ValidationError as error:
+        said = str(error).replace("Invalid RFC3339 encoded date", "expected a day, as 2027-03-01")
+        raise InvalidInput.at("charter", said) from None
+
+
+def doubts(charter: Charter, known: Collection[str], today: date) -> list[str]:
+    """Return what is agreed on and yet looks like a slip. `known`: the versions' metrics; none while there is none."""
+    named = dict.fromkeys([charter.metric, *(threshold.metric for threshold in charter.thresholds)])
+    unknown = [name for name in named if name and known and name not in known]
+    said = [f"no version has the metric `{name}`; {nearest(name, known)}" for name in unknown]
+    if charter.next_review is not None and charter.next_review < today:
+        said.append(f"the next review, {charter.next_review}, is past")
+    return said
+
+
+def shortfalls(charter: Charter, values: Mapping[str, float]) -> list[str]:
+    """Return which thresholds a version of these values does not keep to, and by what."""
+    said = []
+    for threshold in charter.thresholds:
+        name, low, high = threshold.metric, threshold.at_least, threshold.at_most
+        bounds = [f"at least {amount(name, low)}"] if low is not None else []
+        bounds += [f"at most {amount(name, high)}"] if high is not None else []
+        value = values.get(name)
+        if value is None:
+            said.append(f"it has no `{name}`, of which the charter asks for {' and '.join(bounds)}")
+        elif low is not None and value < low:
+            said.append(f"{name} is {amount(name, value)}, the charter asks for {bounds[0]}")
+        elif high is not None and value > high:
+            said.append(f"{name} is {amount(name, value)}, the charter asks for {bounds[-1]}")
+    return said
 
 
 def _check_threshold(threshold: Threshold, place: str) -> None:
@@ -86,13 +130,6 @@ def _check_threshold(threshold: Threshold, place: str) -> None:
 
 def _check_line(text: str, place: str) -> None:
     """Names stand one to a line wherever people type them."""
-    _check_text(text, place, MAX_NAME)
+    check_text(text, place, MAX_NAME)
     if text.splitlines() not in ([], [text]):
         raise InvalidInput.at(place, "holds a line break, expected one line")
-
-
-def _check_text(text: str, place: str, maximum: int) -> None:
-    if len(text) > maximum:
-        raise InvalidInput.at(place, f"{len(text)} characters, expected at most {maximum}")
-    if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise InvalidInput.at(place, "holds a character that cannot be kept (zero, or half of a surrogate pair)")

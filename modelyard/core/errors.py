@@ -109,6 +109,24 @@ class DeadlineExceeded(ModelyardError):
     code = "deadline_exceeded"
 
 
+class Cancelled(ModelyardError):
+    """The work was given up because somebody asked for that."""
+
+    code = "cancelled"
+
+
+class LimitExceeded(ModelyardError):
+    """The work used more than it may: time, memory or output."""
+
+    code = "limit_exceeded"
+
+
+class ChildFailed(ModelyardError):
+    """The process that did the work crashed, or was killed."""
+
+    code = "child_failed"
+
+
 class Unavailable(ModelyardError):
     """Not now, but a later try may succeed."""
 
@@ -119,6 +137,12 @@ class ModelRefused(ModelyardError):
     """A file that cannot become a version: hostile, broken, too old, or not a model."""
 
     code = "model_refused"
+
+
+class DatasetRefused(ModelyardError):
+    """A file that cannot become a dataset: broken, too much for the sandbox, or no table."""
+
+    code = "dataset_refused"
 
 
 class ModelFailed(ModelyardError):

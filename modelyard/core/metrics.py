@@ -130,7 +130,7 @@ class Constraint(msgspec.Struct, frozen=True):
 
 
 def parse_constraint(text: str) -> Constraint:
-    """Read `p95_seconds<=5ms`, `size_bytes<50MB`, `accuracy>=0.95` or `accuracy >= 95%`.
+    """Read `p95_seconds<=5ms`, `size_bytes<50MiB`, `accuracy>=0.95` or `accuracy >= 95%`.
 
     Raises:
         InvalidInput: when it is none, or the unit does not fit the metric.
@@ -143,9 +143,14 @@ def parse_constraint(text: str) -> Constraint:
         raise InvalidInput.at(
             "constraints",
             f"{shown!r} is none: expected a metric, one of {', '.join(OPERATORS)} and a number, as `p95_seconds<=5ms`, "
-            "`size_bytes<=50MB` or `accuracy>=0.95`",
+            "`size_bytes<=50MiB` or `accuracy>=0.95`",
         )
     metric = found["metric"]
+    if slip := re.search(r"[=<>]+\Z", metric):
+        operators = ", ".join(OPERATORS)
+        raise InvalidInput.at(
+            "constraints", f"{shown!r}: `{slip[0]}{found['operator']}` is no operator: expected one of {operators}"
+        )
     bound = float(Decimal(found["number"]) * _factor(metric, found["unit"], shown))
     if not math.isfinite(bound):
         raise InvalidInput.at("constraints", f"{shown!r}: the number is too large")
@@ -159,20 +164,26 @@ def _factor(metric: str, text: str, shown: str) -> Decimal:
     unit = UNITS.get(text.lower())
     if unit is None or unit.of != kind:
         fitting = [name for name, each in UNITS.items() if each.of == kind]
-        expected = f"one of {', '.join(fitting)}" if kind else "a plain number, or %"
-        raise InvalidInput.at("constraints", f"{shown!r}: `{text}` is no unit of `{metric}`; expected {expected}")
+        expected = f"expected one of {', '.join(fitting)}" if kind else "expected a plain number, or %"
+        near = get_close_matches(metric, [name for name in MEASURED if unit and name.endswith(unit.of)], 1, 0.8)
+        if near and not kind:
+            expected = f"did you mean `{near[0]}`?"
+        raise InvalidInput.at("constraints", f"{shown!r}: `{text}` is no unit of `{metric}`; {expected}")
     return unit.factor
 
 
 def amount(metric: str, value: float) -> str:
-    """Write a value of a metric for people: `4.2 ms`, `1.3 MB`, `0.973`."""
-    size = abs(value)
+    """Write a value of a metric for people: `4.2 ms`, `1.3 MiB`, `0.973`."""
     if metric.endswith("_seconds"):
+        size = abs(value)
         factor, unit = (1, "s") if size >= 1 or value == 0 else (1e3, "ms") if size >= 1e-3 else (1e6, "µs")
         return f"{value * factor:.3g} {unit}"
-    if metric.endswith("_bytes"):
-        for power, unit in ((3, "GB"), (2, "MB"), (1, "KB")):
-            if size >= 1000**power:
-                return f"{value / 1000**power:.4g} {unit}"
-        return f"{value:g} B"
-    return f"{value:.6g}"
+    return bytes_amount(value) if metric.endswith("_bytes") else f"{value:.6g}"
+
+
+def bytes_amount(count: float) -> str:
+    """Write a number of bytes for people, in the units of IEC 80000-13: `512 B`, `1.5 KiB`, `23.44 MiB`."""
+    for power, unit in ((4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if abs(count) >= 1024**power:
+            return f"{count / 1024**power:.4g} {unit}"
+    return f"{count:g} B"

@@ -1,5 +1,6 @@
 """Every setting of Modelyard: one table, read once, checked at start, documented from here."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,13 +12,15 @@ from urllib.parse import urlsplit
 from modelyard.core.errors import Misconfigured
 
 PREFIX = "MODELYARD_"
-SECRET = {"secret_key", "key", "database_url", "broker_url"}
+SECRET = {"secret_key", "key", "database_url", "broker_url", "dataset_databases"}
 """Settings whose values may hold a password, and are never shown."""
 STORES = ("filesystem", "database")
 """Where artifacts may be kept."""
 MIB = 1 << 20
+DRAIN_SECONDS = 5
+"""Past the time that a request may take: so long a server that shall end waits for those it has accepted."""
 ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
-"""A name of a Python environment."""
+"""A name of a Python environment, or of a place that datasets come from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +90,34 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _environments(text: str) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for item in _names(text):
-        name, _, path = (part.strip() for part in item.partition("="))
-        if not ENVIRONMENT.match(name) or not path.startswith(("/", "~/")):
-            raise ValueError("expected names with the absolute path of an interpreter, as in 'old=/opt/old/bin/python'")
-        if name in found:
-            raise ValueError(f"expected the name {name!r} once")
-        found[name] = _path(path)
-    return found
+def _named(begins: tuple[str, ...], expected: str) -> Callable[[str], dict[str, str]]:
+    """Return what reads `name=value` with commas between, where each value begins in one of these ways."""
+
+    def read(text: str) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for item in _names(text):
+            name, _, value = (part.strip() for part in item.partition("="))
+            if not ENVIRONMENT.match(name) or not value.startswith(begins):
+                raise ValueError(f"expected {expected}")
+            if name in found:
+                raise ValueError(f"expected the name {name!r} once")
+            found[name] = value
+        return found
+
+    return read
+
+
+def _named_paths(expected: str) -> Callable[[str], dict[str, Path]]:
+    read = _named(("/", "~/"), expected)
+    return lambda text: {name: _path(value) for name, value in read(text).items()}
+
+
+_environments = _named_paths("names with the absolute path of an interpreter, as in 'old=/opt/old/bin/python'")
+_folders = _named_paths("names with absolute paths of folders, as in 'exports=/srv/exports'")
+_buckets = _named(
+    ("s3://",), "names with buckets, as in 'lake=s3://bucket/prefix' or '...?endpoint=https://s3.example'"
+)
+_databases = _named(("postgres://", "postgresql://"), "names with addresses, as in 'warehouse=postgresql://...'")
 
 
 def _url(text: str) -> str:
@@ -176,6 +197,18 @@ TABLE: tuple[Setting, ...] = (
     Setting("idle_seconds", _seconds, 120.0,
             "seconds after which the data plane unloads a version that no plan names, when nobody asked for it"),
     Setting("max_upload_bytes", _count, 512 * MIB, "bytes of an uploaded model, all files together"),
+    Setting("max_dataset_bytes", _count, 4096 * MIB, "bytes of a file, or of a query's rows, that becomes a dataset"),
+    Setting("dataset_timeout_seconds", _seconds, 1800.0,
+            "seconds in which a dataset must be read, written and described"),
+    Setting("dataset_folders", _folders, {},
+            "folders whose files may become datasets, for every tenant, as `exports=/srv/exports`, with commas"),
+    Setting("dataset_buckets", _buckets, {},
+            "S3 buckets whose objects may become datasets, as `lake=s3://bucket/prefix`, with commas; "
+            "`?endpoint=https://...` after it where it is not Amazon's"),
+    Setting("dataset_databases", _databases, {},
+            "PostgreSQL databases whose rows may become datasets, as `warehouse=postgresql://...`, with commas; "
+            "the role in the address should see nothing else, and change nothing"),
+    Setting("dataset_query_seconds", _seconds, 600.0, "seconds after which a query for a dataset is given up"),
     Setting("max_body_bytes", _count, 8 * MIB, "bytes of a prediction request's body"),
     Setting("max_rows", _count, 10_000, "rows of a prediction request"),
     Setting("max_queue", _count, 256, "requests that may wait for one version"),
@@ -188,9 +221,18 @@ TABLE: tuple[Setting, ...] = (
             "seconds without a sign of life after which a worker has lost its job"),
     Setting("job_resend_seconds", _seconds, 30.0,
             "seconds after which a job that nobody took is announced again"),
+    Setting("job_retry_seconds", _seconds, 5.0,
+            "seconds before a job whose work failed is tried again; the last time four times as long"),
+    Setting("job_timeout_seconds", _seconds, 24 * 3600.0, "seconds that one run of a job may take"),
+    Setting("job_memory_bytes", _count, 4096 * MIB, "bytes of memory that the process which does a job may use"),
+    Setting("job_output_bytes", _count, 4096 * MIB, "bytes that a job may leave on disk"),
     Setting("register_timeout_seconds", _seconds, 120.0,
             "seconds in which an uploaded model must be opened, converted and tried"),
     Setting("sandbox_memory_bytes", _count, 2048 * MIB, "bytes of memory that one sandboxed child may use"),
+    Setting("trainers", _names, (),
+            "trainers besides the built-in and the installed ones, as `package.module:Class`, with commas"),
+    Setting("training_functions", _names, (),
+            "functions that the trainer `function` may run, as `package.module:function`, with commas"),
     Setting("environments", _environments, {},
             "other Python environments for old pickles, as `old=/opt/old/bin/python`, with commas; `modelyard doctor` "
             "looks at each"),
@@ -216,6 +258,12 @@ class Settings:
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"settings are read once: {name} cannot be changed")
+
+    @property
+    def drain_seconds(self) -> int:
+        """Return how long a server that shall end waits for the requests that it has accepted."""
+        longest: float = self.request_timeout_seconds
+        return math.ceil(longest) + DRAIN_SECONDS
 
     @classmethod
     def read(cls, environment: Mapping[str, str], **given: Any) -> "Settings":

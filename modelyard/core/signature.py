@@ -154,3 +154,8 @@ class Signature(msgspec.Struct, frozen=True, dict=True):
     def probabilities(self) -> Output | None:
         """Return the output that holds class probabilities, if there is one."""
         return next((output for output in self.outputs if output.role is Role.PROBABILITIES), None)
+
+
+def label(value: str | int | float | bool) -> str:
+    """Return a class as the name of a member of a JSON object."""
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)

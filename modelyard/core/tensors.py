@@ -36,6 +36,16 @@ def join(batches: Sequence[Batch]) -> Batch:
     return Batch(n_rows, columns={name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
+def take(batch: Batch, rows: np.ndarray | slice | Sequence[int]) -> Batch:
+    """Return some rows of a batch, C-contiguous where it is a matrix."""
+    places = rows if isinstance(rows, slice | np.ndarray) else list(rows)
+    if batch.matrix is not None:
+        matrix = np.ascontiguousarray(batch.matrix[places])
+        return Batch(len(matrix), matrix=matrix)
+    columns = {name: array[places] for name, array in (batch.columns or {}).items()}
+    return Batch(len(next(iter(columns.values()))), columns=columns)
+
+
 def split(answer: Answer, sizes: Sequence[int]) -> list[dict[str, np.ndarray]]:
     """Cut an answer into one for each of `sizes` rows: the inverse of `join`."""
     parts: list[dict[str, np.ndarray]] = []
