@@ -5,11 +5,21 @@ from typing import Any
 
 from modelyard.core.signature import Column, DataType, Role, Signature
 from modelyard.core.wording import one_line
-from modelyard.runtimes import trees
+from modelyard.runtimes import columns, trees
 from modelyard.runtimes.estimators import steps_of
+from modelyard.runtimes.missing import MARKED
+from modelyard.runtimes.steps import parts_of
 
 _OPSET = {"": 18, "ai.onnx.ml": 3}
 MATRIX_INPUT = "input"
+_INSTEAD = {
+    "LGBMClassifier": "HistGradientBoostingClassifier",
+    "LGBMRegressor": "HistGradientBoostingRegressor",
+    "XGBClassifier": "HistGradientBoostingClassifier",
+    "XGBRegressor": "HistGradientBoostingRegressor",
+    "RidgeClassifier": "LogisticRegression",
+}
+"""What may be trained in the place of an estimator that has no converter, or none in double."""
 
 
 class NotConvertible(Exception):
@@ -28,10 +38,12 @@ def convert(estimator: Any, signature: Signature) -> bytes:
         import skl2onnx
     except ModuleNotFoundError:
         raise NotConvertible("the package skl2onnx is not installed") from None
+    _check_unknown(estimator)
     inputs = _inputs(estimator, signature)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            columns.register()
             trees.register()
             graph = skl2onnx.convert_sklearn(
                 estimator,
@@ -48,8 +60,19 @@ def convert(estimator: Any, signature: Signature) -> bytes:
             "ONNX Runtime computes the probabilities of support vector machines in float32, not near enough"
         )
     _name(graph, [name for name, _ in inputs], signature)
+    if any(column.type is DataType.STRING and column.optional for column in signature.columns):
+        graph.metadata_props.add(key=MARKED, value="marked")
     data: bytes = graph.SerializeToString()
     return data
+
+
+def _check_unknown(estimator: Any) -> None:
+    for part in parts_of(estimator):
+        if type(part).__name__ == "OrdinalEncoder" and getattr(part, "handle_unknown", "") == "error":
+            raise NotConvertible(
+                "OrdinalEncoder refuses categories that it has not seen, and its graph would give them a place: "
+                'handle_unknown="use_encoded_value" converts'
+            )
 
 
 def _inputs(estimator: Any, signature: Signature) -> list[tuple[str, Any]]:
@@ -57,7 +80,8 @@ def _inputs(estimator: Any, signature: Signature) -> list[tuple[str, Any]]:
 
     if signature.is_matrix and not _chooses_by_name(estimator):
         return [(MATRIX_INPUT, DoubleTensorType([None, len(signature.columns)]))]
-    return [(column.name, _tensor(column)) for column in signature.columns]
+    ordinal = any(type(part).__name__ == "OrdinalEncoder" for part in parts_of(estimator))
+    return [(column.name, _tensor(column, exact=ordinal)) for column in signature.columns]
 
 
 def _chooses_by_name(estimator: Any) -> bool:
@@ -66,19 +90,19 @@ def _chooses_by_name(estimator: Any) -> bool:
     )
 
 
-def _tensor(column: Column) -> Any:
+def _tensor(column: Column, exact: bool) -> Any:
+    """Return what the graph takes: texts as they are, all else as double, so that columns can be joined.
+
+    `exact` leaves whole numbers and truth values their types, as the converter of OrdinalEncoder needs it.
+    """
     from skl2onnx.common.data_types import BooleanTensorType, DoubleTensorType, Int64TensorType, StringTensorType
 
     if column.shape:
         raise NotConvertible(f"column `{column.name}` holds an array in each row")
     if column.type is DataType.STRING:
-        if column.optional:
-            raise NotConvertible(f"column `{column.name}` is text that may be missing, which ONNX has no word for")
         return StringTensorType([None, 1])
-    if column.type is DataType.BOOL:
-        return BooleanTensorType([None, 1])
-    if column.type.is_integer and not column.optional:
-        return Int64TensorType([None, 1])
+    if exact and not column.optional and not column.type.is_floating:
+        return (BooleanTensorType if column.type is DataType.BOOL else Int64TensorType)([None, 1])
     return DoubleTensorType([None, 1])
 
 
@@ -136,7 +160,13 @@ def _rename(node: Any, names: dict[str, str]) -> None:
 
 
 def _reason(error: Exception, estimator: Any) -> str:
+    final = steps_of(estimator)[-1]
+    members = getattr(final, "estimators_", []) if type(final).__name__ == "VotingClassifier" else []
+    for name in (type(one).__name__ for one in (final, *members)):
+        if name in _INSTEAD:
+            return f"there is no converter for {name}: {_INSTEAD[name]} converts"
+    missing = type(error).__name__ == "MissingShapeCalculator" or "Unable to find a shape calculator" in str(error)
+    if missing:
+        return f"there is no converter for {type(final).__name__} or a step before it"
     first = one_line(" ".join(str(error).split()).partition(" and attributes=")[0], 200)
-    if type(error).__name__ == "MissingShapeCalculator" or "Unable to find a shape calculator" in first:
-        return f"there is no converter for {type(steps_of(estimator)[-1]).__name__} or a step before it"
     return f"the converter fails ({type(error).__name__}: {first})"

@@ -18,6 +18,7 @@ class Facts:
         kind: "number", "string", "integer" or "bool".
         categories: seen in training, where an encoder kept them.
         optional: something in the way of this column takes missing values.
+        missing_is_none: there they are None, else NaN: scikit-learn tells the two apart.
         low: the smallest value seen, or a value below the middle that is usual.
         high: its counterpart.
         points: raw values around which the answer may change: thresholds of trees, mapped back through scalers.
@@ -26,6 +27,7 @@ class Facts:
     kind: str = "number"
     categories: list[Any] | None = None
     optional: bool = False
+    missing_is_none: bool = False
     low: float | None = None
     high: float | None = None
     points: list[float] = field(default_factory=list)
@@ -62,12 +64,37 @@ def facts_of(estimator: Any, names: Sequence[str]) -> list[Facts]:
     """Return the facts of each of the columns `names`; `names` also tell columns that are chosen by name."""
     facts, ways = _read(estimator, names)
     last = steps_of(estimator)[-1]
-    if type(last).__name__.startswith("HistGradientBoosting"):
-        for way in ways:
-            if way:
-                facts[way.column].optional = True
+    for index in _may_be_missing(last, len(ways)):
+        way = ways[index]
+        if way:
+            facts[way.column].optional = True
+    ways = _categorised(last, ways, facts, names)
     _ends(last, ways, facts)
     return facts
+
+
+def missing_as_none(estimator: Any, names: Sequence[str]) -> list[bool]:
+    """Tell of each of the columns `names` whether its missing values were None in the training, not NaN."""
+    return [fact.missing_is_none for fact in _read(estimator, names)[0]]
+
+
+def _categorised(last: Any, ways: Ways, facts: list[Facts], names: Sequence[str]) -> Ways:
+    """Return where the features of histogram gradient boosting's trees come from: it encodes categories itself, and
+    puts them first."""
+    encoder = getattr(last, "_preprocessor", None)
+    if encoder is None:
+        return ways
+    parts = {name: (part, [ways[i] for i in _indices(chosen, names)]) for name, part, chosen in encoder.transformers_}
+    return _through(*parts["encoder"], facts, names) + parts["numerical"][1]
+
+
+def _may_be_missing(last: Any, width: int) -> set[int]:
+    """Return the features that surely were missing in some rows of the training: there a tree has a threshold that is
+    infinite. Histogram gradient boosting takes missing values everywhere."""
+    if type(last).__name__.startswith("HistGradientBoosting"):
+        return set(range(width))
+    told = (tree.feature[(tree.feature >= 0) & np.isinf(tree.threshold)] for tree in _trees(last))
+    return {feature for features in told for feature in features.tolist() if feature < width}
 
 
 def _read(estimator: Any, names: Sequence[str]) -> tuple[list[Facts], Ways]:
@@ -171,6 +198,8 @@ def _note_categories(fact: Facts, categories: np.ndarray) -> None:
     values = categories.tolist()
     present = [value for value in values if value is not None and value == value]
     fact.optional = fact.optional or len(present) < len(values)
+    if len(present) < len(values):
+        fact.missing_is_none = all(value is None or value == value for value in values)
     fact.categories = present
     if present and all(isinstance(value, str) for value in present):
         fact.kind = "string"
@@ -188,6 +217,7 @@ def _imputer(step: Any, ways: Ways, facts: list[Facts]) -> Ways:
         if way is None:
             continue
         facts[way.column].optional = facts[way.column].optional or missing
+        facts[way.column].missing_is_none = facts[way.column].missing_is_none or marks is None
         if statistics is not None and isinstance(statistics[index], str):
             facts[way.column].kind = "string"
     # it drops columns in which it saw no value, and may add some that say what was missing
@@ -252,6 +282,8 @@ def _turning_points(last: Any, width: int) -> list[np.ndarray]:
         inner = tree.feature >= 0
         for feature, threshold in zip(tree.feature[inner].tolist(), tree.threshold[inner].tolist(), strict=True):
             if feature < width:
+                if not np.isfinite(threshold):
+                    continue  # it tells missing values from all others
                 # trees compare float32(x) with the threshold: the neighbours in float32 matter too
                 near = np.float32(threshold)
                 found[feature] += [

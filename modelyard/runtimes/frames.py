@@ -10,6 +10,7 @@ import json
 import math
 import struct
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,26 @@ def decode(header: bytes, body: bytes | bytearray | memoryview) -> tuple[dict[st
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise FrameError(f"not a frame: {error}") from error
     return said, arrays
+
+
+def write_file(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Leave a frame as a file."""
+    with path.open("wb") as file:
+        file.writelines(encode(header, arrays))
+
+
+def read_file(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return what `decode` makes of a file.
+
+    Raises:
+        FrameError: when it is none.
+    """
+    data = memoryview(path.read_bytes())
+    if len(data) < PREFIX.size:
+        raise FrameError("a file that is too short")
+    header_size, _ = PREFIX.unpack(data[: PREFIX.size])
+    start = PREFIX.size + header_size
+    return decode(bytes(data[PREFIX.size : start]), data[start:])
 
 
 def _array(entry: dict[str, Any], body: bytes | bytearray | memoryview, offset: int) -> tuple[np.ndarray, int]:

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from modelyard.core.errors import InvalidInput
-from modelyard.core.signature import MAX_CATEGORIES, Column, DataType, Output, Role, Signature
-from modelyard.core.tensors import Answer
+from modelyard.core.signature import MAX_CATEGORIES, Column, DataType
 from modelyard.core.wording import one_line
 from modelyard.runtimes.estimators import Facts
 from modelyard.runtimes.formats import sample_suffix
-from modelyard.runtimes.samples import Sample, Table
+from modelyard.runtimes.samples import Sample, Table, lacks
 
 _SAMPLE_ROWS = 20_000
 _FEW = 50
@@ -190,9 +189,9 @@ def _column(name: str, fact: Facts, seen: np.ndarray | None) -> Column:
     low, high = fact.low, fact.high
     categories = fact.categories
     if seen is not None:
-        missing = bool(np.isnan(seen).any()) if seen.dtype.kind == "f" else None in seen.tolist()
+        missing = lacks(seen)
         optional = optional or missing
-        kind = _seen_type(seen, kind, missing)
+        kind = _seen_type(name, seen, kind, missing)
         low, high = _seen_range(seen, low, high)
         if categories is None and kind is DataType.STRING:
             present = sorted({value for value in seen.tolist() if value is not None})
@@ -209,7 +208,14 @@ def _column(name: str, fact: Facts, seen: np.ndarray | None) -> Column:
     )
 
 
-def _seen_type(seen: np.ndarray, expected: DataType, missing: bool) -> DataType:
+def _seen_type(name: str, seen: np.ndarray, expected: DataType, missing: bool) -> DataType:
+    if seen.dtype.kind == "f" and np.isnan(seen).all():
+        return expected
+    if expected is DataType.STRING and seen.dtype.kind in "bif":
+        raise InvalidInput(
+            f"column `{name}` of the sample holds {seen.tolist()[0]}, but the model was fitted with texts there: "
+            "expected texts; where they look like numbers, JSON and Parquet keep them as texts, CSV does not"
+        )
     if seen.dtype.kind == "b":
         return DataType.BOOL
     if seen.dtype.kind == "i":
@@ -225,33 +231,3 @@ def _seen_range(seen: np.ndarray, low: float | None, high: float | None) -> tupl
         return low, high
     finite = seen[np.isfinite(seen)]
     return (float(finite.min()), float(finite.max())) if len(finite) else (low, high)
-
-
-def outputs_of(answer: Answer, classes: Sequence[Any] | None) -> tuple[Output, ...]:
-    """Return the outputs that an answer shows: `prediction`, and `probabilities` where it has them."""
-    known = tuple(classes) if classes is not None and len(classes) <= MAX_CATEGORIES else None
-    return tuple(
-        Output(
-            name,
-            _element_type(array),
-            tuple(array.shape[1:]),
-            Role.PREDICTION if name == "prediction" else Role.PROBABILITIES,
-            known,
-        )
-        for name, array in answer.items()
-    )
-
-
-def _element_type(array: np.ndarray) -> DataType:
-    if array.dtype.kind in "OUS":
-        return DataType.STRING
-    return DataType(array.dtype.name)
-
-
-def signature_of(columns: Sequence[Column], outputs: Sequence[Output]) -> Signature:
-    """Put the two together.
-
-    Raises:
-        InvalidInput: when they do not make a signature.
-    """
-    return Signature(tuple(columns), tuple(outputs))

@@ -52,6 +52,8 @@ _RELEASE_SEARCH_BYTES = 64 << 20
 _NAMES_SEARCH_BYTES = 16 << 20
 _ABSENT_NAME = re.compile(r"Can't get attribute '([^']{1,200})' on <module '([^']{1,200})'")
 _FRAMEWORKS = ("sklearn", "numpy", "scipy", "pandas")
+_BOOSTERS = ("lightgbm", "xgboost")
+"""Extras. Importing XGBoost sets a variable of the environment, which a model may not."""
 
 
 class Watch:
@@ -177,8 +179,9 @@ def _import_named(path: Path, known: Format) -> None:
     """Import what the file names of the frameworks before the watch begins: importing does what a model may not."""
     named = {"sklearn.pipeline", "skops.io"} if known is Format.SKOPS else set()
     if known is not Format.SKOPS:
+        known_packages = (*_FRAMEWORKS, *_BOOSTERS)
         head = io.BytesIO(_first(path, _NAMES_SEARCH_BYTES))
-        named = {module for module, _ in globals_named(head) if module.partition(".")[0] in _FRAMEWORKS}
+        named = {module for module, _ in globals_named(head) if module.partition(".")[0] in known_packages}
     for module in sorted(named):
         with suppress(ImportError):
             importlib.import_module(module)

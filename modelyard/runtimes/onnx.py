@@ -10,6 +10,7 @@ from modelyard.core.errors import ModelFailed, ModelRefused
 from modelyard.core.signature import Column, DataType, Output, Signature
 from modelyard.core.tensors import Answer, Batch
 from modelyard.core.wording import one_line
+from modelyard.runtimes.missing import MARKED, MISSING_TEXT
 
 ELEMENT_TYPES: dict[str, DataType] = {
     "tensor(float)": DataType.FLOAT32,
@@ -64,6 +65,7 @@ class OnnxRuntime:
         self._matrix_name = inputs[0].name if inputs else ""
         self._matrix_type = ELEMENT_TYPES[inputs[0].type].dtype if self._matrix else np.dtype(np.float64)
         self._feeds = [] if self._matrix else _feeds(inputs, signature)
+        self._missing_text = MISSING_TEXT if MARKED in session.get_modelmeta().custom_metadata_map else ""
 
     @classmethod
     def load(cls, path: Path, signature: Signature, threads: int = 1) -> Self:
@@ -94,7 +96,7 @@ class OnnxRuntime:
         if self._matrix and batch.matrix is not None:
             return {self._matrix_name: batch.matrix.astype(self._matrix_type, copy=False)}
         return {
-            name: _fed(_column(batch, index, column), column, dtype, rank)
+            name: _fed(_column(batch, index, column), column, dtype, rank, self._missing_text)
             for name, index, column, dtype, rank in self._feeds
         }
 
@@ -129,13 +131,12 @@ def _column(batch: Batch, index: int, column: Column) -> np.ndarray:
     return (batch.columns or {})[column.name]
 
 
-def _fed(array: np.ndarray, column: Column, dtype: np.dtype, rank: int) -> np.ndarray:
+def _fed(array: np.ndarray, column: Column, dtype: np.dtype, rank: int, missing_text: str) -> np.ndarray:
     if array.ndim == 1 and rank == 2:
         array = array.reshape(-1, 1)
     if dtype.kind == "O" and column.optional:
-        return np.array(["" if value is None else value for value in array.ravel().tolist()], dtype=object).reshape(
-            array.shape
-        )
+        there = [missing_text if value is None else value for value in array.ravel().tolist()]
+        return np.array(there, dtype=object).reshape(array.shape)
     return np.ascontiguousarray(array, dtype=dtype)
 
 

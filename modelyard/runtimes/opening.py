@@ -4,9 +4,8 @@ The functions here are targets of `sandbox.run`. The file may have taken over th
 checked by the parent, and the graph is audited and tried again in a second, clean child.
 """
 
-import importlib.metadata
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,17 +15,17 @@ import numpy as np
 
 from modelyard.core.errors import InvalidInput, ModelFailed, ModelRefused
 from modelyard.core.signature import Column, Output, Role, Signature
-from modelyard.core.tensors import Answer, Batch
-from modelyard.core.wording import one_line
+from modelyard.core.tensors import Answer, Batch, take
 from modelyard.runtimes import conversion, parity
+from modelyard.runtimes.asking import PREDICTION, Asked, answered
 from modelyard.runtimes.estimators import Facts, describe, facts_of, kept_rows
 from modelyard.runtimes.formats import Format, globals_named
-from modelyard.runtimes.frames import batch_arrays, encode
-from modelyard.runtimes.inference import column_names, columns_of, outputs_of, read_sample, signature_of
+from modelyard.runtimes.frames import batch_arrays, write_file
+from modelyard.runtimes.inference import column_names, columns_of, read_sample
 from modelyard.runtimes.loading import load_estimator
+from modelyard.runtimes.packages import releases
 from modelyard.runtimes.pipeline import join
-from modelyard.runtimes.samples import MAX_IGNORED, MAX_NAME, Sample, Table
-from modelyard.runtimes.sklearn import PREDICTION, PROBABILITIES, SklearnRuntime
+from modelyard.runtimes.samples import MAX_IGNORED, MAX_NAME, Sample, Table, held, lacks
 from modelyard.runtimes.steps import features, outline
 
 GRAPH, JOINED, ROWS, EXPECTED = "model.onnx", "joined.pkl", "rows.frame", "expected.frame"
@@ -34,15 +33,31 @@ GRAPH, JOINED, ROWS, EXPECTED = "model.onnx", "joined.pkl", "rows.frame", "expec
 
 _SAMPLE_PARITY_ROWS = 10_000
 _SHOWN_ROWS = 8
+_MOST_CALLS = 400
 _MOST_SHOWN_ROWS = 64
 """Of these another environment's estimator chooses those that it answers."""
-_PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "joblib", "skl2onnx", "onnx", "onnxruntime", "skops")
+_PACKAGES = (
+    "scikit-learn",
+    "numpy",
+    "scipy",
+    "pandas",
+    "joblib",
+    "skl2onnx",
+    "onnx",
+    "onnxruntime",
+    "skops",
+    "lightgbm",
+    "xgboost",
+    "xgboost-cpu",
+)
 _KNOWN_MODULES = (
     "sklearn",
     "numpy",
     "scipy",
     "pandas",
     "joblib",
+    "lightgbm",
+    "xgboost",
     "builtins",
     "collections",
     "copyreg",
@@ -67,10 +82,14 @@ def open_estimator(
     estimator = join(parts)
     table, ignored = _taken(estimator, sent, given)
     batch, found = describe_io(estimator, table, given)
-    batch, answer = _answered(SklearnRuntime(estimator, found), batch)
+    predict = Asked(estimator, found.columns, found.outputs).predict
+    places, answer = answered(predict, batch, _MOST_CALLS)
+    unanswered = _unanswered(predict, batch, places, table)
+    if len(places) < batch.n_rows:
+        found, batch = _as_answered(found, take(batch, places), given)
     folder = Path(scratch)
-    _leave(folder / ROWS, *batch_arrays(batch))
-    _leave(folder / EXPECTED, {}, answer)
+    write_file(folder / ROWS, *batch_arrays(batch))
+    write_file(folder / EXPECTED, {}, answer)
     if len(parts) > 1:
         (folder / JOINED).write_bytes(pickle.dumps(estimator, protocol=5))
     reason = _convert(estimator, found, folder) if convert else "not asked for"
@@ -83,10 +102,34 @@ def open_estimator(
         "steps": describe(estimator)[:100],
         "outline": outline(estimator),
         "features": features(estimator, found.names),
-        "packages": _packages(),
-        "warnings": _advice(files),
+        "packages": releases(_PACKAGES),
+        "warnings": [*unanswered, *_advice(files)],
         "unconverted": reason,
     }
+
+
+def _unanswered(
+    predict: Callable[[Batch], Answer], batch: Batch, places: np.ndarray, sample: Table | None
+) -> list[str]:
+    """Return a warning where some rows of the sample, which are the batch's first, are not among those answered.
+
+    Raises:
+        ModelRefused: none of them is.
+    """
+    sent = 0 if sample is None else min(len(next(iter(sample.values()))), _SAMPLE_PARITY_ROWS)
+    kept = places[places < sent]
+    if len(kept) == sent:
+        return []
+    first = int(np.setdiff1d(np.arange(sent), kept)[0])
+    try:
+        predict(take(batch, slice(first, first + 1)))
+    except ModelFailed as failure:
+        if not len(kept):
+            raise ModelRefused(f"the model answers no row of the sample: {failure.message}") from failure
+        said = f"; to row {first} it says: {failure.message}"
+    else:
+        said = ""
+    return [f"the model answers {len(kept)} of the sample's {sent} rows{said}"[:1000]]
 
 
 def _taken(estimator: Any, sent: Sample | None, given: Signature | None) -> tuple[Table | None, list[str]]:
@@ -113,9 +156,31 @@ def describe_io(estimator: Any, sample: Table | None, given: Signature | None) -
     """
     names = list(sample) if sample is not None else _names(estimator, None, given)
     columns, batch = rows_to_try(names, facts_of(estimator, names), sample, given, kept=kept_rows(estimator, names))
-    draft = _draft(columns)
-    outputs = _outputs(estimator, draft, batch)
-    return batch, signature_of(columns, outputs)
+    outputs = msgspec.convert(Asked(estimator, columns).outputs(batch), tuple[Output, ...])
+    return batch, Signature(columns, outputs)
+
+
+def _as_answered(found: Signature, batch: Batch, given: Signature | None) -> tuple[Signature, Batch]:
+    """Return both with optional columns only where a row is answered that lacks the value: a converted graph would give
+    some answer to what the estimator itself refuses.
+
+    Raises:
+        InvalidInput: the client has declared that a value may be missing.
+    """
+    arrays = {
+        column.name: batch.matrix[:, index] if batch.matrix is not None else (batch.columns or {})[column.name]
+        for index, column in enumerate(found.columns)
+    }
+    columns = []
+    for column in found.columns:
+        needed = column.optional and not column.shape and not lacks(arrays[column.name])
+        if needed and given is not None:
+            raise InvalidInput(
+                f"column `{column.name}` is declared as optional, but the model answers no row that lacks it"
+            )
+        columns.append(msgspec.structs.replace(column, optional=False) if needed else column)
+    settled = msgspec.structs.replace(found, columns=tuple(columns))
+    return settled, parity.batch_of(arrays, settled)
 
 
 def rows_to_try(
@@ -136,7 +201,8 @@ def rows_to_try(
         near = parity.around(kept)
         made = {column.name: np.concatenate([made[column.name], near[:, i]]) for i, column in enumerate(columns)}
     if sample is not None:
-        made = {column.name: _under(column, sample[column.name], made[column.name]) for column in columns}
+        seen = {column.name: held(sample[column.name][:_SAMPLE_PARITY_ROWS], column) for column in columns}
+        made = {name: np.concatenate([array, made[name]]) for name, array in seen.items()}
     return columns, parity.batch_of(made, _draft(columns))
 
 
@@ -160,16 +226,17 @@ def plan_rows(
     given = None if signature is None else msgspec.convert(signature, Signature)
     said = {"feature_names_in_": names, "n_features_in_": width}
     estimator = SimpleNamespace(**{key: value for key, value in said.items() if value is not None})
-    table, _ = _taken(estimator, sent, given)
+    table, ignored = _taken(estimator, sent, given)
     named = list(table) if table is not None else _names(estimator, None, given)
     known = msgspec.convert(facts, list[Facts])
     columns, batch = rows_to_try(named, known if len(known) == len(named) else [Facts() for _ in named], table, given)
-    _leave(Path(scratch) / ROWS, *batch_arrays(batch))
+    write_file(Path(scratch) / ROWS, *batch_arrays(batch))
     shown = min(batch.n_rows, _MOST_SHOWN_ROWS)
     return {
         "columns": msgspec.to_builtins(columns),
         "rows": batch.n_rows,
-        "shown": parity.as_rows(parity.take(batch, slice(0, shown)), _draft(columns), shown),
+        "ignored_columns": ignored,
+        "shown": parity.as_rows(take(batch, slice(0, shown)), _draft(columns), shown),
     }
 
 
@@ -187,64 +254,6 @@ def _declared_names(estimator: Any, given: Signature) -> list[str]:
     return names
 
 
-def _under(column: Column, seen: np.ndarray, made: np.ndarray) -> np.ndarray:
-    """Put the sample's values above the made ones."""
-    try:
-        return np.concatenate([seen[:_SAMPLE_PARITY_ROWS].astype(column.dtype), made])
-    except (TypeError, ValueError):
-        raise InvalidInput(f"column `{column.name}` of the sample does not hold {column.type} values") from None
-
-
-def _outputs(estimator: Any, draft: Signature, batch: Batch) -> tuple[Output, ...]:
-    """Call the estimator on a few rows to see what it gives."""
-    rows = SklearnRuntime(estimator, draft)._rows(parity.take(batch, slice(0, 4)))
-    try:
-        answer: dict[str, np.ndarray] = {PREDICTION: np.asarray(estimator.predict(rows))}
-    except Exception as error:
-        raise ModelRefused(
-            "the model answers no row of its signature "
-            f"({type(error).__name__}: {one_line(error, 300)}); send a sample of its input along"
-        ) from error
-    try:
-        probabilities = estimator.predict_proba(rows) if hasattr(estimator, "predict_proba") else None
-    except Exception:
-        probabilities = None
-    if isinstance(probabilities, np.ndarray) and probabilities.ndim == 2:
-        answer[PROBABILITIES] = probabilities
-    classes = getattr(estimator, "classes_", None)
-    plain = classes.tolist() if isinstance(classes, np.ndarray) and classes.ndim == 1 else None
-    return outputs_of(answer, plain)
-
-
-def _answered(runtime: SklearnRuntime, batch: Batch) -> tuple[Batch, Answer]:
-    """Return the rows that the estimator answers, with its answers.
-
-    Raises:
-        ModelRefused: when it answers none.
-    """
-    try:
-        return batch, runtime.predict(batch)
-    except ModelFailed as failure:
-        first = failure
-    kept = [
-        index
-        for index in range(min(batch.n_rows, 200))
-        if _answers(runtime, parity.take(batch, slice(index, index + 1)))
-    ]
-    if not kept:
-        raise ModelRefused(f"the model answers no row of its signature: {first.message}")
-    batch = parity.take(batch, np.array(kept))
-    return batch, runtime.predict(batch)
-
-
-def _answers(runtime: SklearnRuntime, row: Batch) -> bool:
-    try:
-        runtime.predict(row)
-    except ModelFailed:
-        return False
-    return True
-
-
 def _convert(estimator: Any, signature: Signature, folder: Path) -> str | None:
     """Leave the graph, or return why there is none."""
     try:
@@ -253,22 +262,6 @@ def _convert(estimator: Any, signature: Signature, folder: Path) -> str | None:
         return str(error)
     (folder / GRAPH).write_bytes(graph)
     return None
-
-
-def _leave(path: Path, header: dict[str, Any], arrays: Any) -> None:
-    with path.open("wb") as file:
-        for piece in encode(header, arrays):
-            file.write(piece)
-
-
-def _packages() -> dict[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _advice(files: Sequence[Sequence[str]]) -> list[str]:

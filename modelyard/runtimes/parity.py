@@ -168,15 +168,6 @@ def batch_of(columns: dict[str, np.ndarray], signature: Signature) -> Batch:
     return Batch(n_rows, columns=typed)
 
 
-def take(batch: Batch, rows: np.ndarray | slice) -> Batch:
-    """Return some rows of a batch."""
-    if batch.matrix is not None:
-        matrix = np.ascontiguousarray(batch.matrix[rows])
-        return Batch(len(matrix), matrix=matrix)
-    columns = {name: array[rows] for name, array in (batch.columns or {}).items()}
-    return Batch(len(next(iter(columns.values()))), columns=columns)
-
-
 def as_rows(batch: Batch, signature: Signature, count: int) -> list[dict[str, Any]]:
     """Return the first `count` rows as JSON values; a missing one is None."""
     rows = []

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from modelyard.core.errors import InvalidInput
+from modelyard.core.signature import Column, DataType
 
 Table = dict[str, np.ndarray]
 
@@ -87,3 +88,65 @@ class Sample:
                 raise InvalidInput(
                     f"column `{name}` of the sample holds {held} values: expected numbers, texts or truth values"
                 )
+
+
+def lacks(values: np.ndarray) -> bool:
+    """Tell whether one of the values is missing."""
+    return bool(np.isnan(values).any()) if values.dtype.kind == "f" else None in values.tolist()
+
+
+def held(values: np.ndarray, column: Column) -> np.ndarray:
+    """Return a sample's values as `column` holds them, in an array of `column.dtype`.
+
+    Raises:
+        InvalidInput: one of them is none that a request for the column could send.
+    """
+    reason = _misfit(values, column)
+    if reason is None:
+        if values.dtype.kind == "f" and column.dtype == object:
+            return np.full(len(values), None, dtype=object)  # not one of them is there
+        with np.errstate(over="ignore"):
+            array = values.astype(column.dtype)
+        if array.dtype.kind != "f" or not np.isinf(array).any():
+            return array
+        reason = "numbers that are infinite, or too large for it"
+    raise InvalidInput(f"column `{column.name}` of the sample holds {reason}: expected {column.type} values")
+
+
+def _misfit(values: np.ndarray, column: Column) -> str | None:
+    """Return what the values hold that the column does not, None when nothing."""
+    present = _present(values)
+    if len(present) < len(values) and not column.optional:
+        return "missing values, and is not declared as `optional`"
+    kind = _kind(present)
+    if kind is None:
+        return None
+    wanted = {DataType.STRING: ("texts",), DataType.BOOL: ("truth values",)}.get(column.type)
+    if wanted is None:
+        wanted = ("whole numbers", "truth values", *(() if column.type.is_integer else ("numbers",)))
+    if kind not in wanted:
+        return kind
+    if column.type.is_integer and kind == "whole numbers":
+        bounds = np.iinfo(column.type.dtype)
+        least, most = int(present.min()), int(present.max())
+        return None if bounds.min <= least and most <= bounds.max else f"{least} to {most}"
+    return None
+
+
+def _present(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "O":
+        return np.array([value for value in values.tolist() if value is not None], dtype=object)
+    there: np.ndarray = values[values == values]  # NaN is equal to nothing
+    return there
+
+
+def _kind(present: np.ndarray) -> str | None:
+    """Return what sort of values they are, None where there are none."""
+    if not len(present):
+        return None
+    if present.dtype.kind == "O":
+        return "texts" if isinstance(present[0], str) else "truth values"
+    if present.dtype.kind == "b":
+        return "truth values"
+    whole = present.dtype.kind != "f" or bool((np.isfinite(present) & (present == np.floor(present))).all())
+    return "whole numbers" if whole else "numbers"

@@ -97,6 +97,13 @@ def _inner(part: Any) -> Iterator[tuple[str, Any, Any]]:
             yield str(name), step, None
 
 
+def parts_of(part: Any) -> Iterator[Any]:
+    """Give the estimator and all that it is made of, at any depth."""
+    yield part
+    for _, inner, _ in _inner(part):
+        yield from parts_of(inner)
+
+
 def _chosen(columns: Any) -> Any:
     """Return which columns a part takes; all of them, where other lists are cut."""
     if isinstance(columns, slice):

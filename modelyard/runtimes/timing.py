@@ -7,8 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from modelyard.core.tensors import Answer, Batch
-from modelyard.runtimes import parity
+from modelyard.core.tensors import Answer, Batch, take
 
 SAMPLE_ROWS = 8
 """As many as are kept with a version: the first of the sample, else of the rows that were made up."""
@@ -45,7 +44,7 @@ def time_calls(predict: Callable[[Batch], Answer], batch: Batch) -> Timing | Non
         ModelFailed: when `predict` does.
     """
     count = min(SAMPLE_ROWS, batch.n_rows)
-    rows = [parity.take(batch, slice(index, index + 1)) for index in range(count)]
+    rows = [take(batch, slice(index, index + 1)) for index in range(count)]
     began = time.perf_counter()
     _calls(predict, rows, WARM_UP_CALLS, began)
     began = time.perf_counter()

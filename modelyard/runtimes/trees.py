@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from modelyard.runtimes.graph import Graph
+
 _MAX_LEAVES = 1 << 24
 """The number of a leaf travels as a float32, which holds whole numbers up to here."""
 
@@ -87,7 +89,7 @@ def _histogram_nodes(nodes: np.ndarray, place: int, width: int) -> list[_Node]:
             raise RuntimeError("its trees split on categories, which the graph has no operator for")
         leaf = _at(place, float(node["value"]), width) if node["is_leaf"] else None
         # a threshold of infinity sends all numbers to the left, missing ones aside
-        threshold = min(float(node["num_threshold"]), float(np.finfo(np.float64).max))
+        threshold = float(node["num_threshold"])
         feature, left, right = int(node["feature_idx"]), int(node["left"]), int(node["right"])
         made.append(_Node(feature, threshold, left, right, bool(node["missing_go_to_left"]), leaf))
     return made
@@ -99,44 +101,8 @@ def _at(place: int, value: float, width: int) -> np.ndarray:
     return row
 
 
-class _Graph:
-    """Adds nodes and constants to skl2onnx's container, with names of their own."""
-
-    def __init__(self, scope: Any, container: Any) -> None:
-        self._scope = scope
-        self._container = container
-
-    def constant(self, values: np.ndarray) -> str:
-        from onnx import TensorProto, numpy_helper
-
-        name: str = self._scope.get_unique_variable_name("tree_constant")
-        if values.dtype.kind in "OUS":
-            texts = [str(value).encode() for value in values.tolist()]
-            self._container.add_initializer(name, TensorProto.STRING, list(values.shape), texts)
-        else:
-            self._container.add_initializer(name, None, None, numpy_helper.from_array(values, name))
-        return name
-
-    def add(
-        self,
-        operator: str,
-        *inputs: str,
-        output: str | None = None,
-        domain: str = "",
-        version: int = 13,
-        **attributes: Any,
-    ) -> str:
-        name = output or self._scope.get_unique_variable_name(f"tree_{operator.lower()}")
-        self._container.add_node(
-            operator,
-            list(inputs),
-            name,
-            op_domain=domain,
-            op_version=version,
-            name=self._scope.get_unique_operator_name(operator),
-            **attributes,
-        )
-        return str(name)
+class _Graph(Graph):
+    """With what an ensemble of trees needs."""
 
     def sums(self, taken: str, forest: _Forest, rounded: bool) -> str:
         """Return `(n_rows, n_values)` double: the sum over the trees of what the leaves hold."""

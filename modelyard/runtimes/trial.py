@@ -9,10 +9,10 @@ import numpy as np
 
 from modelyard.core.errors import ModelFailed, ModelRefused
 from modelyard.core.signature import Signature
-from modelyard.core.tensors import Batch
+from modelyard.core.tensors import Batch, take
 from modelyard.runtimes import parity
 from modelyard.runtimes.audit import audit
-from modelyard.runtimes.frames import PREFIX, decode, read_batch
+from modelyard.runtimes.frames import read_batch, read_file
 from modelyard.runtimes.onnx import OnnxRuntime, open_session
 from modelyard.runtimes.timing import time_calls
 
@@ -27,13 +27,13 @@ def try_graph(graph: str, rows: str, expected: str, signature: dict[str, Any]) -
     data = Path(graph).read_bytes()
     found = audit(data, "the converted graph")
     runtime = OnnxRuntime(open_session(Path(graph)), msgspec.convert(signature, Signature))
-    batch = read_batch(*_frame(Path(rows)))
+    batch = read_batch(*read_file(Path(rows)))
     try:
         given = runtime.predict(batch)
     except ModelFailed as error:
         comparison = parity.Comparison(batch.n_rows, failure=error.message)
     else:
-        comparison = parity.compare(_frame(Path(expected))[1], given, batch.n_rows)
+        comparison = parity.compare(read_file(Path(expected))[1], given, batch.n_rows)
     seconds = _many(runtime, batch) if comparison.agrees else 0.0
     return {
         "audit": msgspec.to_builtins(found),
@@ -43,18 +43,11 @@ def try_graph(graph: str, rows: str, expected: str, signature: dict[str, Any]) -
     }
 
 
-def _frame(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    data = memoryview(path.read_bytes())
-    header_size, _ = PREFIX.unpack(data[: PREFIX.size])
-    start = PREFIX.size + header_size
-    return decode(bytes(data[PREFIX.size : start]), data[start:])
-
-
 def _many(runtime: OnnxRuntime, batch: Batch) -> float:
     """Run as many rows as a request may have; return the seconds."""
     width = 1 if batch.matrix is None else batch.matrix.shape[1]
     count = min(MANY_ROWS, max(1, MAX_ELEMENTS // width))
-    many = parity.take(batch, np.arange(count) % batch.n_rows)
+    many = take(batch, np.arange(count) % batch.n_rows)
     started = time.monotonic()
     try:
         runtime.predict(many)

@@ -1,6 +1,5 @@
 """What happens to an uploaded ONNX file in a sandboxed child: audited, described, run. A target of `sandbox.run`."""
 
-import importlib.metadata
 import math
 import time
 from collections.abc import Sequence
@@ -12,16 +11,18 @@ import numpy as np
 
 from modelyard.core.errors import InvalidInput, ModelFailed, ModelRefused
 from modelyard.core.signature import MAX_COLUMNS, Column, DataType, Output, Role, Signature
-from modelyard.core.tensors import Batch
+from modelyard.core.tensors import Batch, take
 from modelyard.runtimes import parity
 from modelyard.runtimes.audit import audit
 from modelyard.runtimes.estimators import Facts
 from modelyard.runtimes.inference import columns_of, read_sample
 from modelyard.runtimes.onnx import ELEMENT_TYPES, OnnxRuntime, open_session
-from modelyard.runtimes.samples import MAX_IGNORED, MAX_NAME, Sample, Table
+from modelyard.runtimes.packages import releases
+from modelyard.runtimes.samples import MAX_IGNORED, MAX_NAME, Sample, Table, held
 from modelyard.runtimes.timing import time_calls
 from modelyard.runtimes.trial import MANY_ROWS, MAX_ELEMENTS
 
+_PACKAGES = ("onnx", "onnxruntime", "numpy")
 _SHOWN_ROWS = 8
 _LABELS = ("label", "prediction", "class", "variable", "target")
 
@@ -45,10 +46,7 @@ def open_graph(graph: list[str], sample: list[str] | None, signature: dict[str, 
         table, ignored = sent.taken([column.name for column in columns], renames=given is not None)
     if given is None:
         columns = _seen(columns, table)
-    count = max(1, min(parity.BASE_ROWS, MAX_ELEMENTS // _row_elements(columns)))
-    made = parity.rows_for(columns, [Facts() for _ in columns], count)
-    if table is not None:
-        made = {column.name: table[column.name].astype(column.dtype) for column in columns}
+    made = _made(columns) if table is None else {column.name: held(table[column.name], column) for column in columns}
     draft = Signature(columns, tuple(Output(output.name, DataType.FLOAT64) for output in session.get_outputs()))
     batch = parity.batch_of(made, draft)
     outputs = _outputs(session, OnnxRuntime(session, draft), batch)
@@ -61,10 +59,15 @@ def open_graph(graph: list[str], sample: list[str] | None, signature: dict[str, 
         "ignored_columns": [name[:MAX_NAME] for name in ignored[:MAX_IGNORED]],
         "rows": batch.n_rows,
         "audit": {**msgspec.to_builtins(found), "refused": [*found.refused, *refused]},
-        "packages": {package: importlib.metadata.version(package) for package in ("onnx", "onnxruntime", "numpy")},
+        "packages": releases(_PACKAGES),
         "many_seconds": _many(runtime, batch, columns),
         "timing": msgspec.to_builtins(time_calls(runtime.predict, batch)),
     }
+
+
+def _made(columns: Sequence[Column]) -> Table:
+    count = max(1, min(parity.BASE_ROWS, MAX_ELEMENTS // _row_elements(columns)))
+    return parity.rows_for(columns, [Facts() for _ in columns], count)
 
 
 def _row_elements(columns: Sequence[Column]) -> int:
@@ -105,7 +108,9 @@ def _matrix(taken: Any, kind: DataType, sent: Sample | None, given: Signature | 
     if given is not None:
         if width not in (None, len(given.columns)) or not given.is_matrix:
             raise InvalidInput(f"the signature has {len(given.columns)} columns: expected {width} numbers")
-        return given.columns
+        for column in given.columns:
+            _check_exact(column, kind)
+        return tuple(_narrowed(column, kind) for column in given.columns)
     if sent is not None:
         return tuple(Column(name, kind) for name in sent.all(width))
     if width is None:
@@ -115,13 +120,28 @@ def _matrix(taken: Any, kind: DataType, sent: Sample | None, given: Signature | 
     return tuple(Column(f"x{index}", kind) for index in range(width))
 
 
+def _narrowed(column: Column, kind: DataType) -> Column:
+    """Return the column with the graph's type where that is the narrower one of two floating-point types: what is too
+    large for it is then refused, where it would become infinite without a word."""
+    if column.type.is_floating and kind.is_floating and kind.dtype.itemsize < column.type.dtype.itemsize:
+        return msgspec.structs.replace(column, type=kind)
+    return column
+
+
 def _seen(columns: tuple[Column, ...], table: Table | None) -> tuple[Column, ...]:
-    """Take ranges and categories from the sample; the types stay those of the graph."""
+    """Take ranges and categories from the sample, and which numbers may be missing; the types stay those of the
+    graph."""
     if table is None:
         return columns
     shown = columns_of([column.name for column in columns], [Facts() for _ in columns], table)
     return tuple(
-        msgspec.structs.replace(column, categories=seen.categories, minimum=seen.minimum, maximum=seen.maximum)
+        msgspec.structs.replace(
+            column,
+            optional=seen.optional and column.type.is_floating,
+            categories=seen.categories,
+            minimum=seen.minimum,
+            maximum=seen.maximum,
+        )
         for column, seen in zip(columns, shown, strict=True)
     )
 
@@ -136,11 +156,27 @@ def _agree(given: Signature, columns: tuple[Column, ...]) -> None:
             )
     if len(wanted) != len(got):
         raise InvalidInput(f"the signature has {len(got)} columns, the model takes {len(wanted)}")
+    for column in given.columns:
+        _check_exact(column, column.type)
+
+
+def _check_exact(column: Column, kind: DataType) -> None:
+    """Check that an input of that type can hold what the column may: fractions and missing values have no place among
+    whole numbers and truth values, and would become others without a word."""
+    if kind.is_floating or kind is DataType.STRING:
+        return
+    if column.optional:
+        raise InvalidInput(
+            f"column `{column.name}` is declared as optional, but the graph's {kind} values cannot be missing: "
+            "declare it without, or export the graph with a floating-point input"
+        )
+    if not np.can_cast(column.type.dtype, kind.dtype, "safe"):
+        raise InvalidInput(f"column `{column.name}` is declared as {column.type}, the graph takes {kind}")
 
 
 def _outputs(session: Any, runtime: OnnxRuntime, batch: Batch) -> tuple[Output, ...]:
     """Run a few rows; return the outputs that every answer has a row in for each row."""
-    few = parity.take(batch, slice(0, min(3, batch.n_rows)))
+    few = take(batch, slice(0, min(3, batch.n_rows)))
     try:
         values = runtime.raw(few)
     except ModelFailed as error:
@@ -213,7 +249,7 @@ def _named_by(outputs: tuple[Output, ...], given: Signature | None) -> tuple[Out
 def _many(runtime: OnnxRuntime, batch: Batch, columns: Sequence[Column]) -> float:
     """Run as many rows as a request may have; return the seconds."""
     count = max(1, min(MANY_ROWS, MAX_ELEMENTS // _row_elements(columns)))
-    many = parity.take(batch, np.arange(count) % batch.n_rows)
+    many = take(batch, np.arange(count) % batch.n_rows)
     started = time.monotonic()
     try:
         runtime.predict(many)

@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import numpy as np
+
 from modelyard.core.errors import ModelyardError
 from modelyard.core.tensors import Answer, Batch
 from modelyard.runtimes.frames import PREFIX, decode, encode, read_batch
@@ -32,7 +34,14 @@ def _read(size: int) -> bytearray:
     return data
 
 
-def _send(fd: int, pieces: list[bytes | memoryview]) -> None:
+def read_frame() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return what the parent sends next; this process ends where it sends no more."""
+    header_size, body_size = PREFIX.unpack(_read(PREFIX.size))
+    return decode(bytes(_read(header_size)), _read(body_size))
+
+
+def send(fd: int, pieces: list[bytes | memoryview]) -> None:
+    """Write a frame."""
     for piece in pieces:
         view = memoryview(piece)
         while view:
@@ -43,13 +52,12 @@ def answer_all(load: Callable[[], Answering], answer_fd: int) -> None:
     """Load the model, say so, then answer until standard input ends."""
     try:
         model = load()
-        _send(answer_fd, encode({"ready": model.metadata()}))
+        send(answer_fd, encode({"ready": model.metadata()}))
     except ModelyardError as error:
-        _send(answer_fd, encode({"error": error.code, "message": error.message[:2000]}))
+        send(answer_fd, encode({"error": error.code, "message": error.message[:2000]}))
         return
     while True:
-        header_size, body_size = PREFIX.unpack(_read(PREFIX.size))
-        header, arrays = decode(bytes(_read(header_size)), _read(body_size))
+        header, arrays = read_frame()
         try:
             pieces = encode({}, model.predict(read_batch(header, arrays)))
         except ModelyardError as error:
@@ -58,4 +66,4 @@ def answer_all(load: Callable[[], Answering], answer_fd: int) -> None:
             pieces = encode(
                 {"error": "model_failed", "message": "the model failed: it needed more memory than it may use"}
             )
-        _send(answer_fd, pieces)
+        send(answer_fd, pieces)

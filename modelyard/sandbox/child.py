@@ -8,6 +8,7 @@ needs the standard library of CPython 3.10 alone (`docs/decisions/0007-other-int
 """
 
 import base64
+import errno
 import importlib
 import json
 import os
@@ -72,6 +73,10 @@ def _call(job: dict[str, Any]) -> dict[str, Any]:
         return {"error": {"code": error.code, "message": error.message, "details": error.details}}
     except MemoryError:
         return {"failed": "memory"}
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            return {"failed": "size"}
+        return {"failed": "exception", "message": f"{type(error).__name__}: {error}"[:2000]}
     except BaseException as error:  # whatever a model raises, SystemExit too, is told to the parent
         return {"failed": "exception", "message": f"{type(error).__name__}: {error}"[:2000]}
 

@@ -7,6 +7,7 @@ converter would make could not be compared with releases that it does not know. 
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,12 +25,14 @@ from modelyard.sandbox.examination import (
     common_facts,
     examine,
     figures,
+    left_of,
     new_folder,
     take_left,
     tell_all,
 )
 from modelyard.sandbox.findings import Count, Packages, Text, Texts
 from modelyard.sandbox.limits import Limits
+from modelyard.sandbox.measuring import measure_isolated
 from modelyard.sandbox.run import run
 
 _DESCRIBE = "modelyard.runtimes.elsewhere:describe_files"
@@ -57,6 +60,7 @@ class Planned(msgspec.Struct, frozen=True):
 
     columns: tuple[Column, ...]
     rows: Count
+    ignored_columns: Texts
     shown: Annotated[list[dict[str, Any]], Meta(max_length=64)]
 
 
@@ -100,12 +104,15 @@ def examine_where(
         own, written_by = refusal, str(release)
     fitting = environments.fitting(written_by, known)
     if not fitting:
+        gone = environments.unusable(known)
+        if gone:
+            raise ModelRefused(f"{own.message}; {'; '.join(gone)[:500]}: {environments.MEND}", **own.details)
         raise ModelRefused(
             f"{own.message}; or have the operator name a Python environment with scikit-learn {written_by} "
             "(MODELYARD_ENVIRONMENTS), and push it again",
             **own.details,
         )
-    left = limits.within(limits.seconds - (time.monotonic() - started))
+    left = left_of(limits, started)
     return _examine_in(fitting[0], known, files, scratch=scratch, limits=left, **given), fitting[0]
 
 
@@ -126,47 +133,19 @@ def _examine_in(
         raise InvalidInput.at("environment", "expected .pkl or .joblib files: others need no environment of their own")
     if not runs_code:
         raise ModelRefused(f"this tenant allows no files that carry code, and in `{name}` nothing is converted")
-    python = environments.interpreter(name, known)
+    there = _There(name, environments.interpreter(name, known), files, scratch, limits, started)
     try:
-        return _opened_by(python, name, files, formats, sample, signature, scratch, limits, started)
+        return _opened(there, formats, sample, signature)
     except (ModelRefused, InvalidInput) as error:
         raise type(error)(f"in the environment `{name}`: {error.message}", **error.details) from None
 
 
-def _opened_by(
-    python: Path,
-    name: str,
-    files: Sequence[tuple[str, Path]],
-    formats: Sequence[Format],
-    sample: tuple[str, Path] | None,
-    signature: Signature | None,
-    scratch: Path,
-    limits: Limits,
-    started: float,
+def _opened(
+    there: "_There", formats: Sequence[Format], sample: tuple[str, Path] | None, signature: Signature | None
 ) -> Examined:
-    def within() -> Limits:
-        return limits.within(limits.seconds - (time.monotonic() - started))
-
-    first = new_folder(scratch, "described")
-    arguments: dict[str, Any] = {"files": _named(files), "scratch": str(first.resolve())}
-    read = [path for _, path in files]
-    described = checked(
-        run(_DESCRIBE, arguments, read=read, scratch=first, limits=within(), preload=_PRELOAD, python=python), Described
-    )
-    serving = files[0][1] if len(files) == 1 else take_left(first / "joined.pkl", scratch / "joined.pkl", limits)
-    if serving is None:
-        raise ModelRefused("the files could not be joined into one pipeline")
-    planned, rows = _planned(described, sample, signature, scratch, within())
-    third = new_folder(scratch, "answered")
-    arguments = {
-        "files": [["the model", str(serving.resolve())]],
-        "rows": str(rows.resolve()),
-        "columns": msgspec.to_builtins(planned.columns),
-    }
-    answered = checked(
-        run(_ANSWER, arguments, read=[serving, rows], scratch=third, limits=within(), preload=_PRELOAD, python=python),
-        Answered,
-    )
+    described, serving = there.described()
+    planned, rows = there.planned(described, sample, signature)
+    answered = there.answered(serving, planned, rows)
     try:
         found = Signature(planned.columns, answered.outputs)
     except ModelyardError as error:
@@ -175,40 +154,90 @@ def _opened_by(
         "attempted": False,
         "converted": False,
         "served": "original",
-        "reason": f"it is opened and served in the Python environment `{name}`, where nothing is converted",
-        "environment": name,
+        "reason": f"it is opened and served in the Python environment `{there.name}`, where nothing is converted",
+        "environment": there.name,
         "python": described.python,
         "estimator": described.estimator,
         "steps": described.steps,
         "warnings": [],
+        "ignored_columns": planned.ignored_columns,
         **figures(None, answered.answered),
-        **common_facts(described.packages, serving, started),
+        **common_facts(described.packages, serving, there.started),
     }
     shown = [planned.shown[index] for index in answered.shown if index < len(planned.shown)]
     kind = formats[0] if len(set(formats)) == 1 else Format.PICKLE
-    return Examined(kind.value, "sklearn", True, serving, found, shown, report, described.packages)
+    speed = measure_isolated(serving, found, "sklearn", shown, there.left(), there.python)
+    return Examined(kind.value, "sklearn", True, serving, found, shown, report, described.packages, speed)
 
 
-def _named(files: Sequence[tuple[str, Path]]) -> list[list[str]]:
-    return [[name, str(path.resolve())] for name, path in files]
+@dataclass(frozen=True, slots=True)
+class _There:
+    """An environment at work on one upload; `limits.seconds` hold for all its children together, from `started` on."""
 
+    name: str
+    python: Path
+    files: Sequence[tuple[str, Path]]
+    scratch: Path
+    limits: Limits
+    started: float
 
-def _planned(
-    described: Described, sample: tuple[str, Path] | None, given: Signature | None, scratch: Path, limits: Limits
-) -> tuple[Planned, Path]:
-    """Return the columns and the file of the rows, made by a child of our own."""
-    folder = new_folder(scratch, "planned")
-    arguments = {
-        "names": described.names,
-        "width": described.width,
-        "facts": msgspec.to_builtins(described.facts),
-        "sample": None if sample is None else [sample[0], str(sample[1].resolve())],
-        "signature": None if given is None else msgspec.to_builtins(given),
-        "scratch": str(folder.resolve()),
-    }
-    read = [] if sample is None else [sample[1]]
-    planned = checked(run(_PLAN, arguments, read=read, scratch=folder, limits=limits, preload=_PLAN_PRELOAD), Planned)
-    rows = take_left(folder / "rows.frame", scratch / "rows-elsewhere.frame", limits)
-    if rows is None:
-        raise ModelRefused("no rows could be made for the model")
-    return planned, rows
+    def left(self) -> Limits:
+        """Return the bounds with what is left of the time."""
+        return left_of(self.limits, self.started)
+
+    def described(self) -> tuple[Described, Path]:
+        """Return what the files hold, and the one to be served: the upload's own, or what several were joined into."""
+        folder = new_folder(self.scratch, "described")
+        arguments = {
+            "files": [[name, str(path.resolve())] for name, path in self.files],
+            "scratch": str(folder.resolve()),
+        }
+        described = checked(self._run(_DESCRIBE, arguments, [path for _, path in self.files], folder), Described)
+        if len(self.files) == 1:
+            return described, self.files[0][1]
+        joined = take_left(folder / "joined.pkl", self.scratch / "joined.pkl", self.limits)
+        if joined is None:
+            raise ModelRefused("the files could not be joined into one pipeline")
+        return described, joined
+
+    def planned(
+        self, described: Described, sample: tuple[str, Path] | None, given: Signature | None
+    ) -> tuple[Planned, Path]:
+        """Return the columns and the file of the rows, made by a child of our own."""
+        folder = new_folder(self.scratch, "planned")
+        arguments = {
+            "names": described.names,
+            "width": described.width,
+            "facts": msgspec.to_builtins(described.facts),
+            "sample": None if sample is None else [sample[0], str(sample[1].resolve())],
+            "signature": None if given is None else msgspec.to_builtins(given),
+            "scratch": str(folder.resolve()),
+        }
+        read = [] if sample is None else [sample[1]]
+        said = run(_PLAN, arguments, read=read, scratch=folder, limits=self.left(), preload=_PLAN_PRELOAD)
+        planned = checked(said, Planned)
+        rows = take_left(folder / "rows.frame", self.scratch / "rows-elsewhere.frame", self.limits)
+        if rows is None:
+            raise ModelRefused("no rows could be made for the model")
+        return planned, rows
+
+    def answered(self, serving: Path, planned: Planned, rows: Path) -> Answered:
+        """Return what the model answers to the rows."""
+        arguments = {
+            "files": [["the model", str(serving.resolve())]],
+            "rows": str(rows.resolve()),
+            "columns": msgspec.to_builtins(planned.columns),
+        }
+        folder = new_folder(self.scratch, "answered")
+        return checked(self._run(_ANSWER, arguments, [serving, rows], folder), Answered)
+
+    def _run(self, target: str, arguments: dict[str, Any], read: list[Path], folder: Path) -> dict[str, Any]:
+        return run(
+            target,
+            arguments,
+            read=read,
+            scratch=folder,
+            limits=self.left(),
+            preload=_PRELOAD,
+            python=self.python,
+        )

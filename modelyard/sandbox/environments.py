@@ -140,3 +140,14 @@ def fitting(release: str, environments: Mapping[str, Path]) -> list[str]:
         elif found and found.split(".")[:2] == release.split(".")[:2]:
             near.append(name)
     return exact + near
+
+
+def unusable(environments: Mapping[str, Path]) -> list[str]:
+    """Return why those cannot be used that cannot: each may be the one that would fit."""
+    reasons = []
+    for name, path in environments.items():
+        try:
+            look(name, path)
+        except Misconfigured as error:
+            reasons.append(error.message.removesuffix(f"; {MEND}"))
+    return reasons

@@ -128,7 +128,7 @@ def _estimator(
     read = [path for _, path in files] + ([] if sample is None else [sample[1]])
     opened = checked(run(_OPEN, arguments, read=read, scratch=first, limits=limits, preload=_OPEN_PRELOAD), Opened)
     graph = take_left(first / "model.onnx", scratch / "model.onnx", limits)
-    tried, reason = _second(first, graph, opened, scratch, _left_of(limits, started))
+    tried, reason = _second(first, graph, opened, scratch, left_of(limits, started))
     if reason is None and graph is not None:
         runtime, isolated, serving = "onnx", False, graph
     else:
@@ -153,7 +153,7 @@ def _estimator(
     }
     known = formats[0] if len(set(formats)) == 1 else Format.PICKLE
     if isolated or tried is None:
-        speed = measure_isolated(serving, opened.signature, runtime, opened.sample, _left_of(limits, started))
+        speed = measure_isolated(serving, opened.signature, runtime, opened.sample, left_of(limits, started))
     else:
         speed = measured(tried.timing)
     return Examined(
@@ -228,13 +228,13 @@ def _graph(
     }
     speed = measured(tried.timing)
     if objections:
-        speed = measure_isolated(path, tried.signature, "onnx", tried.sample, _left_of(limits, started))
+        speed = measure_isolated(path, tried.signature, "onnx", tried.sample, left_of(limits, started))
     return Examined(
         Format.ONNX.value, "onnx", bool(objections), path, tried.signature, tried.sample, report, tried.packages, speed
     )
 
 
-def _left_of(limits: Limits, started: float) -> Limits:
+def left_of(limits: Limits, started: float) -> Limits:
     """Return the bounds with what is left of the time."""
     return limits.within(limits.seconds - (time.monotonic() - started))
 

@@ -89,6 +89,21 @@ class TriedGraph(msgspec.Struct, frozen=True):
     timing: Timing | None = None
 
 
+class SameOutput(msgspec.Struct, frozen=True):
+    """One output of two models on the same rows: in how many it differs, and by how much at most."""
+
+    name: Annotated[str, Meta(max_length=1000)]
+    differing: Count
+    largest: float | None
+
+
+class Sameness(msgspec.Struct, frozen=True):
+    """What the child says that asked two models for the same rows."""
+
+    rows: Count
+    outputs: Annotated[list[SameOutput], Meta(max_length=1000)]
+
+
 def kept(value: Any) -> Any:
     """Return a stranger's JSON value without what one of the databases cannot keep: zeros, half pairs, no numbers."""
     if isinstance(value, dict):

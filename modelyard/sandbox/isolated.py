@@ -1,13 +1,13 @@
 """A model that lives in a sandboxed child of its own, behind the same four verbs as any other runtime."""
 
+import fcntl
+import logging
 import math
 import os
-import select
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,10 +17,13 @@ import numpy as np
 from modelyard.core.errors import ModelFailed, ModelRefused, ModelyardError, Unavailable
 from modelyard.core.signature import DataType, Signature
 from modelyard.core.tensors import Answer, Batch
-from modelyard.runtimes.frames import PREFIX, FrameError, batch_arrays, decode, encode
+from modelyard.runtimes.frames import batch_arrays, encode
 from modelyard.sandbox.limits import Limits
 from modelyard.sandbox.process import SandboxProcess, deadline_after
 from modelyard.sandbox.run import plain_text
+from modelyard.sandbox.talking import Watch, exchange, receive
+
+log = logging.getLogger(__name__)
 
 _SERVE = "modelyard.sandbox.isolated_child:serve"
 _SERVE_ELSEWHERE = "modelyard.sandbox.elsewhere_child:serve"
@@ -28,8 +31,8 @@ _PRELOAD = {
     "sklearn": ("numpy", "msgspec", "sklearn.pipeline"),  # the rest as the file names it
     "onnx": ("numpy", "msgspec", "onnxruntime"),
 }
+_PREFIX, _LOCK = "modelyard-model-", "lock"
 _START_SECONDS = 120.0
-_TICK_SECONDS = 0.05
 _MAX_HEADER_BYTES = 64 << 20
 _MAX_BODY_BYTES = 1 << 30
 _SLACK_BYTES = 64 << 10
@@ -52,7 +55,9 @@ class IsolatedRuntime:
         self._python = python
         self._runtime = runtime
         self._limits = limits
-        self._folder = Path(tempfile.mkdtemp(prefix="modelyard-model-"))
+        _sweep()
+        self._lock: int | None
+        self._folder, self._lock = _new_folder()
         self._child: SandboxProcess | None = None
         self._facts: dict[str, Any] = {}
         self._changed = threading.Condition()
@@ -111,7 +116,7 @@ class IsolatedRuntime:
         child = self._ready(deadline)
         try:
             pieces = encode(*batch_arrays(batch))
-            header, arrays = _exchange(child, pieces, deadline, _most(self._signature, batch.n_rows))
+            header, arrays = exchange(child, pieces, deadline, _most(self._signature, batch.n_rows))
             if "error" in header:
                 raise ModelFailed(plain_text(header.get("message")))
             return self._checked(arrays, batch.n_rows)
@@ -151,6 +156,9 @@ class IsolatedRuntime:
         if child:
             child.end()
         shutil.rmtree(self._folder, ignore_errors=True)
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
 
     def metadata(self) -> dict[str, Any]:
         """Return what the child says of itself, and that it is one."""
@@ -173,14 +181,13 @@ class IsolatedRuntime:
             lasting=True,
             python=self._python,
         )
-        os.set_blocking(child.orders, False)
         try:
             with self._changed:
                 self._newborn = child
                 if self._unloaded:
                     raise Unavailable("the model is not loaded any more")
-            watch = _Watch(child, deadline_after(max(_START_SECONDS, limits.seconds)))
-            header, _ = _receive(watch, (_SLACK_BYTES, 0))
+            watch = Watch(child, deadline_after(max(_START_SECONDS, limits.seconds)))
+            header, _ = receive(watch, (_SLACK_BYTES, 0))
             if "error" in header:
                 raise ModelRefused(plain_text(header.get("message")))
         except BaseException:
@@ -224,31 +231,67 @@ class IsolatedRuntime:
 
     def _lose(self, child: SandboxProcess) -> None:
         """End a child that died or hangs, and start another behind the scenes."""
-        with self._changed:
-            if self._child is child:
-                self._child = None
-            if not self._unloaded:
-                self._begin_start()
-        child.end()
+        try:
+            with self._changed:
+                if self._child is child:
+                    self._child = None
+                if not self._unloaded:
+                    self._begin_start()
+        finally:
+            child.end()
 
     def _begin_start(self) -> None:
-        """Start a child in a thread, unless one is starting. The condition's lock is held."""
+        """Start a child in a thread, unless one is starting. The condition's lock is held.
+
+        Raises:
+            Unavailable: there is no thread left.
+        """
         if self._starting is None:
             self._failure = None
-            self._starting = threading.Thread(target=self._restart, name="isolated-restart", daemon=True)
-            self._starting.start()
+            starting = threading.Thread(target=self._restart, name="isolated-restart", daemon=True)
+            try:
+                starting.start()
+            except RuntimeError:
+                raise Unavailable("the machine has no thread left; try again later") from None
+            self._starting = starting
 
     def _restart(self) -> None:
         try:
             self._adopt(self._start())
-        except ModelyardError as error:
+        except Exception as error:  # whatever it is: who waits must be told, and a later call may try again
+            told = error if isinstance(error, ModelyardError) else None
+            if told is None:
+                log.exception("isolated_restart_failed", extra={"action": "isolated_restart_failed"})
+                told = Unavailable("the machine has no process, memory or disk left")
             with self._changed:
-                self._starting, self._failure = None, error
+                self._starting, self._failure = None, told
                 self._changed.notify_all()
+
+
+def _new_folder() -> tuple[Path, int]:
+    """Return a folder, and the open file whose lock says that it is in use. The lock has its name once it is held."""
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    lock = os.open(folder / "new-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    (folder / "new-lock").rename(folder / _LOCK)
+    return folder, lock
+
+
+def _sweep() -> None:
+    """Remove the folders of processes that were killed: nobody holds their locks."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            lock = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
-            with self._changed:
-                self._starting, self._failure = None, Unavailable("the machine has no process, memory or disk left")
-                self._changed.notify_all()
+            continue  # another user's, or not yet locked
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(lock).st_uid == os.geteuid():
+                shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(lock)
 
 
 def _is_text(value: object) -> bool:
@@ -272,78 +315,3 @@ def _most(signature: Signature, n_rows: int) -> tuple[int, int]:
             body += output.type.dtype.itemsize * values
         header += 6 * len(output.name) + 256
     return min(header, _MAX_HEADER_BYTES), min(body, _MAX_BODY_BYTES)
-
-
-class _Watch:
-    """Waits for a child's pipes until a deadline, and looks at what it uses at each tick, however busy they are."""
-
-    def __init__(self, child: SandboxProcess, deadline: float) -> None:
-        self.child = child
-        self._deadline = deadline
-        self._look_at = time.monotonic() + _TICK_SECONDS
-
-    def wait(self, fd: int, event: int) -> None:
-        """Return when the pipe is ready.
-
-        Raises:
-            Unavailable: at the deadline, or when the child uses too much.
-        """
-        poller = select.poll()
-        poller.register(fd, event)
-        ready = False
-        while not ready:
-            now = time.monotonic()
-            if now > self._deadline:  # first: a pipe that is always ready by a byte would never let it be asked
-                raise Unavailable("the model did not answer in time; its process is started again")
-            if now >= self._look_at:
-                self._look_at = now + _TICK_SECONDS
-                excess = self.child.excess()
-                if excess:
-                    raise Unavailable(f"the model {excess}; its process is started again")
-            ready = bool(poller.poll(_TICK_SECONDS * 1000))
-
-
-def _exchange(
-    child: SandboxProcess, pieces: Sequence[bytes | memoryview], deadline: float, most: tuple[int, int]
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    watch = _Watch(child, deadline)
-    for piece in pieces:
-        view = memoryview(piece)
-        while view:
-            watch.wait(child.orders, select.POLLOUT)
-            try:
-                view = view[os.write(child.orders, view[: 1 << 16]) :]
-            except BlockingIOError:
-                continue
-            except OSError:
-                raise _died() from None
-    return _receive(watch, most)
-
-
-def _receive(watch: _Watch, most: tuple[int, int]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    header_size, body_size = PREFIX.unpack(_read(watch, PREFIX.size))
-    if header_size > most[0] or body_size > most[1]:
-        raise Unavailable("the model's process answered more than it may")
-    header = bytes(_read(watch, header_size))
-    try:
-        return decode(header, _read(watch, body_size))
-    except FrameError:
-        raise Unavailable("the model's process garbled its answer; try again") from None
-
-
-def _read(watch: _Watch, size: int) -> bytearray:
-    received = bytearray()
-    while len(received) < size:
-        watch.wait(watch.child.answers, select.POLLIN)
-        try:
-            part = os.read(watch.child.answers, min(1 << 20, size - len(received)))
-        except BlockingIOError:
-            continue
-        if not part:
-            raise _died()
-        received += part
-    return received
-
-
-def _died() -> Unavailable:
-    return Unavailable("the model's process died while it worked on this request; try again")

@@ -4,7 +4,6 @@ import site
 import sys
 import sysconfig
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 from modelyard.core.errors import Misconfigured
@@ -39,8 +38,14 @@ def missing() -> list[str]:
     return list(_missing())
 
 
-@lru_cache(maxsize=1)
+_whole: list[bool] = []
+"""Filled once nothing was missing. What is missing is looked for again: the library is found by programs that Python
+starts for it, and one of those may be killed, or not be started."""
+
+
 def _missing() -> tuple[str, ...]:
+    if _whole:
+        return ()
     found = []
     if landlock.abi() < 1:
         found.append(
@@ -52,6 +57,8 @@ def _missing() -> tuple[str, ...]:
         found.append(
             f"seccomp: {reason}; on Debian and Ubuntu `apt-get install libseccomp2`, then `pip install pyseccomp`"
         )
+    if not found:
+        _whole.append(True)
     return tuple(found)
 
 

@@ -2,7 +2,28 @@
 
 from dataclasses import dataclass, replace
 
+from modelyard.core.errors import ModelRefused
 from modelyard.core.settings import MIB, Settings
+
+
+class Overrun(ModelRefused):
+    """A child used more than it may of one `limit`: "time", "memory" or "output"."""
+
+    def __init__(self, message: str, *, limit: str) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class Crashed(ModelRefused):
+    """A child ended without an answer: it crashed, or was killed."""
+
+
+class Raised(ModelRefused):
+    """What a child ran raised an exception that is none of ours, which it `said`."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"opening the file failed: {said}")
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from modelyard.core.errors import ModelyardError
+from modelyard.core.errors import ModelFailed, ModelRefused, ModelyardError
 from modelyard.core.signature import Signature
 from modelyard.runtimes import parity
 from modelyard.runtimes.timing import Timing, time_calls
@@ -17,25 +17,39 @@ _CALL_SECONDS = 10.0
 
 
 def measure_isolated(
-    path: Path, signature: Signature, runtime: str, sample: list[dict[str, Any]], limits: Limits
+    path: Path,
+    signature: Signature,
+    runtime: str,
+    sample: list[dict[str, Any]],
+    limits: Limits,
+    python: Path | None = None,
 ) -> dict[str, Any]:
-    """Serve the file from a child for a moment, and return what `measured` makes of it.
+    """Serve the file from a child for a moment, with `python` one of that interpreter, and return what `measured` makes
+    of it.
 
-    The child only answers: the time is taken here, and cannot be forged by what the file holds. A version is not
-    refused because it could not be measured.
+    The child only answers: the time is taken here, and cannot be forged by what the file holds. That it could not be
+    measured refuses no version; that it does not load or fails here does: a data plane could never load it either.
+
+    Raises:
+        ModelRefused: it does not load, or fails on rows that it has answered when it was opened.
     """
     try:
         batch = parity.from_rows(sample, signature)
     except (KeyError, TypeError, ValueError, OverflowError):
         return measured(None, "its sample rows do not fit its signature")
     try:
-        served = IsolatedRuntime.load(path, signature, runtime=runtime, limits=limits.within(_CALL_SECONDS))
+        within = limits.within(_CALL_SECONDS)
+        served = IsolatedRuntime.load(path, signature, runtime=runtime, limits=within, python=python)
+    except ModelRefused:
+        raise
     except ModelyardError as error:
         return measured(None, error.message)
     except OSError:
         return measured(None, "the machine has no process, memory or disk left")
     try:
         return measured(time_calls(served.predict, batch), TOO_SLOW)
+    except ModelFailed as error:
+        raise ModelRefused(f"the model fails on rows of its own: {error.message}") from None
     except ModelyardError as error:
         return measured(None, error.message)
     finally:

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import select
 import signal
 import stat
 import subprocess
@@ -16,15 +17,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from modelyard.core.errors import ModelRefused, Unavailable
+from modelyard.core.errors import Unavailable
 from modelyard.core.settings import MIB
 from modelyard.sandbox import layers, seccomp
-from modelyard.sandbox.limits import Limits
+from modelyard.sandbox.limits import Crashed, Limits
 
 _CHILD = Path(__file__).resolve().with_name("child.py")
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
-_PIPE_BYTES = 1 * MIB
-_F_SETPIPE_SZ = 1031
+_JOB_SECONDS = 30.0
+"""An interpreter that has not read its job by then hangs: another environment's, say, on a disk that is gone."""
 
 _spawners: dict[int, ThreadPoolExecutor] = {}
 _spawners_lock = threading.Lock()
@@ -97,7 +98,7 @@ class SandboxProcess:
         }
         try:
             self._process = _spawner().submit(self._spawn, theirs).result()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # RuntimeError: there is no thread left
             os.close(self.answers)
             raise Unavailable("a sandboxed child could not be started; try again later") from error
         finally:
@@ -105,13 +106,30 @@ class SandboxProcess:
         assert self._process.stdin is not None  # noqa: S101
         self.orders = self._process.stdin.fileno()
         os.set_blocking(self.answers, False)
+        os.set_blocking(self.orders, False)
         try:
             text = json.dumps({**job, "seccomp": self._filter()}).encode()
+            with suppress(BrokenPipeError):  # its end shows when the answer is awaited
+                self._hand_over(b"%08d" % len(text) + text)
         except BaseException:
             self.end()
             raise
-        with suppress(BrokenPipeError):  # its end shows when the answer is awaited
-            self._process.stdin.write(b"%08d" % len(text) + text)
+
+    def _hand_over(self, job: bytes) -> None:
+        """Write the job, as far as the child reads it.
+
+        Raises:
+            Unavailable: it does not.
+        """
+        deadline = deadline_after(_JOB_SECONDS)
+        poller = select.poll()
+        poller.register(self.orders, select.POLLOUT)
+        view = memoryview(job)
+        while view:
+            if not poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                raise Unavailable("a sandboxed child was started, but does not run; try again later")
+            with suppress(BlockingIOError):
+                view = view[os.write(self.orders, view[: 1 << 16]) :]
 
     def _filter(self) -> tuple[int, str] | None:
         """Return what locks the child's system calls, None where the machine lacks it."""
@@ -204,10 +222,12 @@ def deadline_after(seconds: float) -> float:
     return time.monotonic() + seconds
 
 
-def ended_badly(status: int) -> ModelRefused:
+def ended_badly(status: int) -> Crashed:
     """Say how a child ended that gave no answer."""
-    if status == -signal.SIGXCPU or status == -signal.SIGKILL:
-        return ModelRefused("the file was stopped: it used up the processor time or memory that it may use")
+    if status == -signal.SIGXCPU:
+        return Crashed("the file was stopped: it used up the processor time that it may use")
+    if status == -signal.SIGKILL:
+        return Crashed("the file was killed: for want of memory or processor time, or by somebody")
     if status < 0:
-        return ModelRefused(f"the file crashed the process that opened it (signal {-status})")
-    return ModelRefused("the file ended the process that opened it before there was an answer")
+        return Crashed(f"the file crashed the process that opened it (signal {-status})")
+    return Crashed("the file ended the process that opened it before there was an answer")

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from modelyard.core.errors import InvalidInput, ModelRefused, ModelyardError, TooLarge, UnsupportedFormat
-from modelyard.sandbox.limits import Limits
+from modelyard.sandbox.interruption import check_interruption
+from modelyard.sandbox.limits import Limits, Overrun, Raised
 from modelyard.sandbox.process import SandboxProcess, deadline_after, ended_badly
 
 _TICK_SECONDS = 0.02
@@ -43,10 +44,12 @@ def run(
 
     The child reads the interpreter, the installed packages and `read`, writes `scratch` (its working, home and
     temporary folder) and nothing else. `preload` modules are imported before its system calls are locked; `python`
-    is another environment's interpreter, not our own. The answer is untrusted: check every value of it.
+    is another environment's interpreter, not our own. The answer is untrusted: check every value of it. What
+    interrupts the work (`interruption.interrupted_by`) ends the child.
 
     Raises:
-        ModelRefused: it asked for what it may not do, used too much, crashed, or said so.
+        ModelRefused: it asked for what it may not do, or said so; `Overrun` when it used too much, `Crashed` when it
+            ended without an answer, `Raised` when it raised an exception of its own.
         InvalidInput, TooLarge, UnsupportedFormat: it said so.
         Misconfigured: the sandbox is not whole on this machine.
         Unavailable: no child could be started.
@@ -68,9 +71,10 @@ def _await_answer(child: SandboxProcess, limits: Limits) -> bytes:
     poller.register(child.answers, select.POLLIN)
     looked_at_scratch = 0.0
     while True:
+        check_interruption()
         now = time.monotonic()
         if now > deadline:
-            raise ModelRefused(f"opening the file took longer than {limits.seconds:g} s")
+            raise Overrun(f"opening the file took longer than {limits.seconds:g} s", limit="time")
         if poller.poll(_TICK_SECONDS * 1000):
             part = os.read(child.answers, 1 << 16)
             if not part:
@@ -78,7 +82,7 @@ def _await_answer(child: SandboxProcess, limits: Limits) -> bytes:
                 return bytes(received)
             received += part
             if len(received) > limits.result_bytes:
-                raise ModelRefused(f"the file answered with more than {limits.result_bytes} bytes")
+                raise Overrun(f"the file answered with more than {limits.result_bytes} bytes", limit="output")
         if child.resident_bytes() > limits.memory_bytes or now - looked_at_scratch > _SCRATCH_TICK_SECONDS:
             looked_at_scratch = now
             _check(child)
@@ -87,7 +91,7 @@ def _await_answer(child: SandboxProcess, limits: Limits) -> bytes:
 def _check(child: SandboxProcess) -> None:
     excess = child.excess()
     if excess:
-        raise ModelRefused(f"the file {excess}")
+        raise Overrun(f"the file {excess}", limit="memory" if "memory" in excess else "output")
 
 
 def _parse(data: bytes) -> dict[str, Any]:
@@ -102,9 +106,11 @@ def _parse(data: bytes) -> dict[str, Any]:
     if isinstance(answer.get("error"), dict):
         raise _error(answer["error"])
     if answer.get("failed") == "memory":
-        raise ModelRefused("opening the file needed more memory than it may use")
+        raise Overrun("opening the file needed more memory than it may use", limit="memory")
+    if answer.get("failed") == "size":
+        raise Overrun("opening the file wrote more to disk than it may", limit="output")
     if answer.get("failed") == "exception":
-        raise ModelRefused(f"opening the file failed: {plain_text(answer.get('message'))}")
+        raise Raised(plain_text(answer.get("message")))
     result = answer.get("result")
     if not isinstance(result, dict):
         raise ModelRefused("the file garbled the answer of the process that opened it")

@@ -13,7 +13,10 @@ import errno
 import os
 import sys
 import tempfile
+from importlib import import_module
+from typing import Any
 
+_LIBRARY = "libseccomp.so.2"
 _SET_MODE_FILTER, _FLAG_TSYNC = 1, 1  # seccomp(2): all threads, those that libraries have started too
 _INSTRUCTION_BYTES = 8
 _CLONE_THREAD = 0x00010000
@@ -54,10 +57,12 @@ def missing() -> str | None:
     """Tell why the filter cannot be had here, None when it can."""
     if sys.platform != "linux":
         return "it is a part of Linux"
-    if ctypes.util.find_library("seccomp") is None:
-        return "the library libseccomp.so.2 is not installed"
     try:
-        import pyseccomp  # noqa: F401
+        ctypes.CDLL(_LIBRARY)
+    except OSError:
+        return f"the library {_LIBRARY} is not installed"
+    try:
+        _pyseccomp()
     except (ImportError, OSError, RuntimeError) as error:
         return f"the package pyseccomp cannot be used: {error}"
     try:
@@ -65,6 +70,17 @@ def missing() -> str | None:
             return None if "errno" in actions.read() else "the kernel offers no filter that answers with an error"
     except OSError:
         return "the kernel was built without it"
+
+
+def _pyseccomp() -> Any:
+    """Import pyseccomp, which asks Python where the library is; Python asks programs that it starts, of which one may
+    be killed, or not be started, and then there is none. So it is told."""
+    look = ctypes.util.find_library
+    setattr(ctypes.util, "find_library", lambda name: _LIBRARY if name == "seccomp" else look(name))  # noqa: B010
+    try:
+        return import_module("pyseccomp")
+    finally:
+        setattr(ctypes.util, "find_library", look)  # noqa: B010
 
 
 class _Program(ctypes.Structure):
@@ -101,8 +117,7 @@ def program_for(pid: int) -> tuple[int, bytes]:
     Raises:
         OSError: when the library refuses.
     """
-    import pyseccomp as sc
-
+    sc = _pyseccomp()
     rules = sc.SyscallFilter(sc.ERRNO(errno.EPERM))
     rules.set_attr(sc.Attr.CTL_OPTIMIZE, 2)
 
