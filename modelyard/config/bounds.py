@@ -1,26 +1,28 @@
 """How many bytes of a body the control plane takes, counted while they arrive.
 
 Django would keep a body of any size on disk before a view sees it. Here the count stops it, whatever
-`Content-Length` says: a small bound for all, and `max_upload_bytes` where the view says `takes_uploads = True`. There
-who sends a large body must be known before the first byte of it is taken.
+`Content-Length` says: a small bound for all, and `max_upload_bytes` where the view says `takes_uploads = True`, or
+the setting that it names there. There who sends a large body must be known before the first byte of it is taken.
 """
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.http import UnreadablePostError
 from django.urls import Resolver404, resolve
 
 from modelyard.config.callers import refusal_of
 from modelyard.config.middleware import request_id
 from modelyard.config.origins import headers_of_refusal
 from modelyard.control.rest.errors import headers as headers_of
-from modelyard.control.rest.limits import upload_too_large
+from modelyard.control.rest.limits import OVERHEAD_BYTES, SMALL_BYTES, bound_by, most_bytes, upload_too_large
 from modelyard.core.errors import ModelyardError, TooLarge, Unauthenticated
 from modelyard.core.settings import MIB
 from modelyard.core.statuses import http_status
@@ -33,27 +35,33 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Application = Callable[..., Awaitable[None]]
 
-SMALL_BYTES = 2 * MIB
-OVERHEAD_BYTES = 1 * MIB
-"""What multipart boundaries and the text fields beside the files may add."""
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How many bytes a body may have, by which setting; by none of its own: a small one."""
+
+    setting: str | None = None
+
+    @property
+    def max_bytes(self) -> int:
+        return SMALL_BYTES if self.setting is None else most_bytes(self.setting) + OVERHEAD_BYTES
+
+    def passed(self) -> TooLarge:
+        """Return the refusal of a larger body."""
+        if self.setting is not None:
+            return upload_too_large(self.setting)
+        return TooLarge(f"the body is larger than the {SMALL_BYTES} bytes that are taken here", max_bytes=SMALL_BYTES)
 
 
-def bound_of(path: str) -> int:
-    """Return how many bytes a body sent to `path` may have."""
+SMALL = Bound()
+
+
+def bound_of(path: str) -> Bound:
+    """Return the bound of a body sent to `path`."""
     try:
-        view: Any = resolve(path).func
+        return Bound(bound_by(resolve(path).func))
     except Resolver404:
-        return SMALL_BYTES
-    owner = getattr(view, "cls", None) or getattr(view, "view_class", None) or view
-    if getattr(owner, "takes_uploads", False):
-        return int(settings.MODELYARD.max_upload_bytes) + OVERHEAD_BYTES
-    return SMALL_BYTES
-
-
-def too_large(bound: int) -> TooLarge:
-    if bound > SMALL_BYTES:
-        return upload_too_large()
-    return TooLarge(f"the body is larger than the {bound} bytes that are taken here", max_bytes=bound)
+        return SMALL
 
 
 def refusal(error: ModelyardError, name: str) -> tuple[bytes, list[tuple[str, str]]]:
@@ -84,14 +92,14 @@ class AsgiBound:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name: value for name, value in scope["headers"] if name in KEPT}
-        bound = SMALL_BYTES
+        bound = SMALL
         error: ModelyardError | None = None
         told = _told(headers.get(b"content-length", b"").decode("latin-1"))
-        if told > bound or b"transfer-encoding" in headers:
+        if told > bound.max_bytes or b"transfer-encoding" in headers:
             bound = bound_of(scope["path"])
-        if told > bound:
-            error = too_large(bound)
-        elif bound > SMALL_BYTES:
+        if told > bound.max_bytes:
+            error = bound.passed()
+        elif bound.setting:
             who = [headers.get(header, b"").decode("latin-1") for header in (b"authorization", b"cookie")]
             error = await asyncio.to_thread(refusal_of, *who)
         name = request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
@@ -100,15 +108,15 @@ class AsgiBound:
             return
         await self._counted(scope, receive, send, bound, name)
 
-    async def _counted(self, scope: Scope, receive: Receive, send: Send, bound: int, name: str) -> None:
-        received, started = 0, False
+    async def _counted(self, scope: Scope, receive: Receive, send: Send, bound: Bound, name: str) -> None:
+        received, started, most = 0, False, bound.max_bytes
 
         async def counted() -> dict[str, Any]:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
             # To Django the client has gone, so that it lets go of what it kept of the body.
-            return message if received <= bound else {"type": "http.disconnect"}
+            return message if received <= most else {"type": "http.disconnect"}
 
         async def noting(message: dict[str, Any]) -> None:
             nonlocal started
@@ -116,8 +124,8 @@ class AsgiBound:
             await send(message)
 
         await self.application(scope, counted, noting)
-        if received > bound and not started:
-            await _refuse(receive, send, too_large(bound), name, await _crossing(scope))
+        if received > most and not started:
+            await _refuse(receive, send, bound.passed(), name, await _crossing(scope))
 
 
 KEPT = frozenset({b"content-length", b"transfer-encoding", b"authorization", b"cookie", b"x-request-id"})
@@ -160,28 +168,37 @@ async def _discard(receive: Receive) -> None:
             return
 
 
-class _CountedInput:
-    """A WSGI input that stops at the bound; of a body without a told length, too."""
+class CountedInput:
+    """A WSGI input that stops at the bound; of a body without a told length, too.
 
-    def __init__(self, stream: Any, bound: int) -> None:
-        self._stream, self._bound, self._read = stream, bound, 0
+    One that ends before the length that was told is a connection that broke, which Django would take for a body's end.
+    """
+
+    def __init__(self, stream: Any, bound: int, told: int) -> None:
+        self._stream, self._bound, self._told, self._read = stream, bound, told, 0
 
     def read(self, size: int = -1) -> bytes:
-        left = self._bound + 1 - self._read
-        return self._count(self._stream.read(left if size is None or size < 0 else min(size, left)))
+        wanted = self._wanted(size)
+        return self._count(self._stream.read(wanted), wanted)
 
     def readline(self, size: int = -1) -> bytes:
-        left = self._bound + 1 - self._read
-        return self._count(self._stream.readline(left if size is None or size < 0 else min(size, left)))
+        wanted = self._wanted(size)
+        return self._count(self._stream.readline(wanted), wanted)
 
     def __iter__(self) -> Iterable[bytes]:
         while line := self.readline():
             yield line
 
-    def _count(self, data: bytes) -> bytes:
+    def _wanted(self, size: int | None) -> int:
+        left = self._bound + 1 - self._read
+        return left if size is None or size < 0 else min(size, left)
+
+    def _count(self, data: bytes, wanted: int) -> bytes:
         self._read += len(data)
         if self._read > self._bound:
             raise _Exceeded
+        if not data and wanted and self._read < self._told:
+            raise UnreadablePostError(f"{self._read} bytes of {self._told} came")
         return data
 
 
@@ -193,21 +210,22 @@ class WsgiBound:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         told = _told(environ.get("CONTENT_LENGTH") or "")
-        bound = SMALL_BYTES
+        bound = SMALL
         error: ModelyardError | None = None
-        if told > bound or "HTTP_TRANSFER_ENCODING" in environ:
+        if told > bound.max_bytes or "HTTP_TRANSFER_ENCODING" in environ:
             bound = bound_of(environ.get("PATH_INFO", ""))
-        if told > bound:
-            error = too_large(bound)
-        elif bound > SMALL_BYTES:
+        if told > bound.max_bytes:
+            error = bound.passed()
+        elif bound.setting:
             error = refusal_of(environ.get("HTTP_AUTHORIZATION", ""), environ.get("HTTP_COOKIE", ""))
         if error is not None:
             return self._refuse(environ, start_response, error)
-        environ["wsgi.input"] = _CountedInput(environ["wsgi.input"], bound)
+        whole = 0 if "HTTP_TRANSFER_ENCODING" in environ else told
+        environ["wsgi.input"] = CountedInput(environ["wsgi.input"], bound.max_bytes, whole)
         try:
             return self.application(environ, start_response)
         except _Exceeded:
-            return self._refuse(environ, start_response, too_large(bound))
+            return self._refuse(environ, start_response, bound.passed())
 
     def _refuse(
         self, environ: Mapping[str, Any], start_response: Callable[..., Any], error: ModelyardError

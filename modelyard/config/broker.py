@@ -1,10 +1,13 @@
 """How we use the broker; the embedded one keeps messages as files in the home folder."""
 
 import os
+import socket
 import uuid
+from contextlib import suppress
 from time import monotonic_ns
 from typing import Any
 
+from kombu.entity import Exchange, Queue
 from kombu.transport import filesystem
 from kombu.utils.json import dumps
 
@@ -12,6 +15,34 @@ from modelyard.config import folders
 from modelyard.core.settings import Settings
 
 WAIT_SECONDS = 0.3
+QUEUE = "modelyard"
+DELIVERY_LIMIT = 20
+"""How often RabbitMQ hands out a message whose worker dies of it; the job itself is found by its row."""
+ANSWER_SECONDS = 10.0
+"""How long a broker may take to answer who sends: a frozen one holds up the housekeeper no longer."""
+QUEUE_PATIENCE_SECONDS = 60.0
+"""How long a queue may refuse messages, while the broker lets us in, before it is made anew."""
+
+
+class WatchedQueue(Queue):
+    """Ends its consumer's connection when the queue goes from under it, so that the worker comes back and declares it.
+
+    py-amqp raises `ConsumerCancelled` once for that, and Celery's worker drops what is raised in its first tenth of a
+    second (`celery.worker.loops._quick_drain`): it would wait for ever for messages of a queue that is no more.
+    """
+
+    def consume(self, *given: Any, **named: Any) -> Any:
+        named["on_cancel"] = lambda _: hang_up(self.channel.connection.sock)
+        return super().consume(*given, **named)
+
+
+def hang_up(connected: socket.socket) -> None:
+    """End a connection, so that who reads from it next finds it lost.
+
+    An `SSLSocket` that is told so forgets first that it is one: reading from it is a `ValueError`, which ends a worker.
+    """
+    with suppress(OSError):  # it is lost already
+        socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
 
 class FolderChannel(filesystem.Channel):
@@ -39,7 +70,7 @@ class FolderTransport(filesystem.Transport):
 
 
 def options(settings: Settings) -> dict[str, Any]:
-    """Return Celery's settings. The job's row holds the truth, so a message needs neither result nor acknowledgement.
+    """Return Celery's settings. The job's row holds the truth: a message has no result, and a lost one costs time.
 
     They are ours alone: what a project around us sets for a Celery of its own does not reach them.
     """
@@ -49,23 +80,38 @@ def options(settings: Settings) -> dict[str, Any]:
         "result_backend": None,
         "accept_content": ["json"],
         "task_serializer": "json",
-        "task_default_queue": "modelyard",
+        "task_default_queue": QUEUE,
         "task_publish_retry": False,
         "worker_prefetch_multiplier": 1,
+        # Else a worker that is busy holds as many messages again, which another, idle one would take.
+        "task_acks_late": True,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
         "worker_enable_remote_control": False,
         "worker_send_task_events": False,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        "broker_channel_error_retry": True,
     }
     if settings.broker_url is None:
         return told | {"broker_transport": "modelyard.config.broker:FolderTransport"} | _folders(settings)
+    arguments = {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT}
     return told | {
-        "task_default_queue_type": "quorum",
+        "task_queues": [WatchedQueue(QUEUE, Exchange(QUEUE, "topic"), routing_key=QUEUE, queue_arguments=arguments)],
+        "task_default_exchange": QUEUE,
         "task_default_exchange_type": "topic",
+        "task_default_routing_key": QUEUE,
         "broker_transport_options": {"confirm_publish": True},
     }
+
+
+def sending(settings: Settings) -> dict[str, Any]:
+    """Return the settings of who only sends. A worker waits for messages as long as it takes, and has no such bound."""
+    told = options(settings)
+    if settings.broker_url is not None:
+        told["broker_connection_timeout"] = ANSWER_SECONDS
+        told["broker_transport_options"] |= {"read_timeout": ANSWER_SECONDS, "write_timeout": ANSWER_SECONDS}
+    return told
 
 
 def _folders(settings: Settings) -> dict[str, Any]:

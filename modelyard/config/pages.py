@@ -10,7 +10,7 @@ from django.views.csrf import csrf_failure
 from modelyard.control.rest.errors import NOTHING_HERE, Internal, json_answer
 from modelyard.core.errors import Forbidden, InvalidInput, ModelyardError, NotFound, TooLarge
 
-JSON_PATHS = ("/api/", "/health/", "/predict/", "/v2/")
+JSON_PATHS = ("/api/", "/health/", "/predict/", "/precomputed/", "/v2/")
 
 
 def is_json(request: HttpRequest) -> bool:

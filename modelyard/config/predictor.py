@@ -35,6 +35,12 @@ class InProcess:
         self.timeout_seconds = timeout_seconds
 
     def predict(self, tenant: Tenant, reference: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        return self._ask(tenant, "POST", f"/predict/{reference}", _body(rows))
+
+    def stored(self, tenant: Tenant, model: str, entity: str) -> dict[str, Any]:
+        return self._ask(tenant, "GET", f"/precomputed/{model}/{entity}")
+
+    def _ask(self, tenant: Tenant, method: str, path: str, body: bytes = b"") -> dict[str, Any]:
         headers = [
             (b"authorization", f"Bearer {_pass(tenant)}".encode()),
             (b"content-type", b"application/json"),
@@ -46,7 +52,7 @@ class InProcess:
             answered.append(response)
             there.set()
 
-        self.core.begin(Request("POST", f"/predict/{reference}", "", headers, _body(rows)), done)
+        self.core.begin(Request(method, path, "", headers, body), done)
         if not there.wait(self.timeout_seconds + 1):
             raise DeadlineExceeded("the model did not answer in time")
         return read_answer(answered[0].status, answered[0].body)
@@ -60,10 +66,15 @@ class OverHttp:
         self.client = httpx2.Client(timeout=timeout_seconds + 1, follow_redirects=False, trust_env=False)
 
     def predict(self, tenant: Tenant, reference: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        return self._ask(tenant, "POST", f"predict/{quote(reference, safe=':@')}", _body(rows))
+
+    def stored(self, tenant: Tenant, model: str, entity: str) -> dict[str, Any]:
+        return self._ask(tenant, "GET", f"precomputed/{quote(model)}/{quote(entity, safe='')}")
+
+    def _ask(self, tenant: Tenant, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {_pass(tenant)}", "Content-Type": "application/json"}
-        address = f"{self.url}/predict/{quote(reference, safe=':@')}"
         try:
-            answer = self.client.post(address, content=_body(rows), headers=headers)
+            answer = self.client.request(method, f"{self.url}/{path}", content=body, headers=headers)
         except httpx2.TimeoutException as error:
             raise DeadlineExceeded("the model did not answer in time") from error
         except httpx2.HTTPError as error:

@@ -41,6 +41,10 @@ INSTALLED_APPS = [
     "modelyard.control.tenancy",
     "modelyard.control.jobs",
     "modelyard.control.registry",
+    "modelyard.control.precomputed",
+    "modelyard.control.training",
+    "modelyard.control.scoring",
+    "modelyard.control.schedules",
     "modelyard.control.deployments",
     "modelyard.control.console",
 ]

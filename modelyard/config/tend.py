@@ -14,15 +14,19 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from modelyard.config import folders
 from modelyard.config.celery import tell
+from modelyard.config.waking import waker
 from modelyard.control.deployments import publisher, served_bytes
 from modelyard.control.jobs.relay import relay
 from modelyard.control.jobs.sweeper import sweep
 from modelyard.control.registry import uploads
 from modelyard.control.registry.storage import SCRATCH, serving_store, store
+from modelyard.control.schedules import tending
+from modelyard.control.tenancy import sign_ins
 
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 0.2
+"""How long a job waits for its message where nothing wakes the housekeeper."""
 LONGEST_PAUSE_SECONDS = 5.0
 MOST_DOUBLINGS = 10
 """Past them the pause is at its longest, and two to the power of all failures would be no float any more."""
@@ -32,16 +36,20 @@ UPLOAD_SECONDS = 24 * 3600
 
 @dataclass
 class Chore:
-    """Something to do every `seconds`; after a failure it waits, longer each time, and the others go on."""
+    """Something to do every `seconds`; after a failure it waits, longer each time, and the others go on.
+
+    What is `prompt` is also done as soon as the housekeeper is woken, if it did not fail last time.
+    """
 
     name: str
     seconds: float
     do: Callable[[], object]
     due: float = 0.0
     failures: int = field(default=0)
+    prompt: bool = False
 
-    def tick(self, now: float) -> None:
-        if now < self.due:
+    def tick(self, now: float, woken: bool = False) -> None:
+        if now < self.due and not (woken and self.prompt and not self.failures):
             return
         try:
             self.do()
@@ -62,15 +70,19 @@ class Chore:
 def chores() -> list[Chore]:
     """Return all that there is to do."""
     return [
-        Chore("relay", TICK_SECONDS, lambda: relay(tell)),
+        Chore("relay", TICK_SECONDS, lambda: relay(tell), prompt=True),
         Chore("publish", TICK_SECONDS, publisher.publish_pending),
         Chore("sweep", 1.0, sweep),
+        Chore("schedules", 0.5, tending.turn),
         Chore("mend", 10.0, publisher.reconcile),
         Chore("leftovers", 60.0, sweep_leftovers),
         Chore("restore", 300.0, served_bytes.restore),
         Chore("documents", 300.0, publisher.sweep),
         Chore("served", 3600.0, served_bytes.sweep),
         Chore("artifacts", 600.0, uploads.sweep),
+        Chore("sign-ins", 600.0, sign_ins.sweep),
+        Chore("runs", 600.0, tending.sweep),
+        Chore("orphans", 3600.0, uploads.adopt),
     ]
 
 
@@ -82,13 +94,15 @@ def tend(stop: threading.Event, work: Iterable[Chore] | None = None) -> None:
     """
     rounds = list(chores() if work is None else work)
     log.info("tend_started", chores=[chore.name for chore in rounds])
+    woken, waiting = False, waker()
     while not stop.is_set():
         close_old_connections()
         for chore in rounds:
             if stop.is_set():
                 break
-            chore.tick(time.monotonic())
-        time.sleep(TICK_SECONDS)
+            chore.tick(time.monotonic(), woken)
+        woken = waiting.wait(TICK_SECONDS)
+    waiting.close()
     connection.close()
     log.info("tend_stopped")
 

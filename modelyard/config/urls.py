@@ -7,7 +7,7 @@ from modelyard.config.description import Description, Docs
 from modelyard.control.rest.own import own_view, within
 from modelyard.control.rest.public import LIVE
 
-API = ("tenancy", "jobs", "registry", "deployments")
+API = ("tenancy", "jobs", "registry", "precomputed", "training", "scoring", "schedules", "deployments")
 
 _patterns: list[URLPattern | URLResolver] = [
     path(LIVE, health.live, name="modelyard-live"),

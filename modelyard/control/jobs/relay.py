@@ -26,6 +26,8 @@ def relay(send: Send = send) -> int:
     Rows are deleted after they were sent, so that a crash between the two sends again rather than never. Several
     relays share the rows where the database can skip locked ones; SQLite is not locked while the broker is talked to.
     """
+    if not Outbox.objects.exists():  # the usual case: no transaction for it
+        return 0
     with _batch():
         rows = Outbox.objects.order_by("id")
         if connection.features.has_select_for_update_skip_locked:

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
@@ -12,14 +13,20 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection
 
 from modelyard.control.jobs import services
-from modelyard.control.jobs.handlers import handler_for
+from modelyard.control.jobs.handlers import handler_for, kinds
 from modelyard.control.jobs.models import Job
+from modelyard.control.jobs.reporting import Report
 from modelyard.control.jobs.services import LeaseLost
-from modelyard.core.errors import ModelyardError
+from modelyard.core.errors import Cancelled, LimitExceeded, ModelyardError
+from modelyard.sandbox.interruption import interrupted_by
 
 log = structlog.get_logger(__name__)
 
 BEATS_PER_LEASE = 6
+LOOK_SECONDS = 0.5
+"""How often a worker looks whether its job was cancelled, and writes what it said."""
+DEAF_SECONDS = 10.0
+"""How long a handler may go on that was told to stop; then its job ends without it."""
 
 _stopped = threading.Event()
 _running: dict[UUID, Job] = {}
@@ -31,16 +38,27 @@ def worker_name() -> str:
     return f"{socket.gethostname()[:60]}:{os.getpid()}:{threading.get_native_id()}"
 
 
-def perform_next() -> None:
-    """Do one queued job: that of the tenant that has had least. Raises nothing."""
+def perform_next() -> bool:
+    """Do one queued job of a kind known here: that of the tenant that has had least. Raises nothing.
+
+    Returns:
+        False when there was none, none could be had, or this worker stops.
+    """
+    close_old_connections()
+    job = None
     try:
-        while (job_id := Job.objects.next_up()) is not None:
-            if perform(job_id):
-                return
+        while job is None:
+            job_id = None if _stopped.is_set() else Job.objects.next_up(kinds())
+            if job_id is None:
+                return False
+            job = services.claim(job_id, worker_name())
     except DatabaseError as error:
         # The message is spent: the sweeper sends another.
-        log.warning("next_job_not_found", exc_info=error)
+        log.warning("next_job_not_taken", exc_info=error)
         connection.close()
+        return False
+    _do(job)
+    return True
 
 
 def perform(job_id: UUID | str) -> bool:
@@ -56,17 +74,26 @@ def perform(job_id: UUID | str) -> bool:
     close_old_connections()
     try:
         job = services.claim(job_id, worker_name())
-        if job is None:
-            return False
+    except DatabaseError as error:
+        log.error("job_not_taken", job=str(job_id), exc_info=error)
+        close_old_connections()
+        return True
+    if job is not None:
+        _do(job)
+    return job is not None
+
+
+def _do(job: Job) -> None:
+    """Do a job that is this worker's. Raises nothing."""
+    try:
         with structlog.contextvars.bound_contextvars(job=str(job.pk), tenant=job.tenant.name):
             _run(job)
     except LeaseLost:
-        log.warning("job_lease_lost", job=str(job_id))
+        log.warning("job_lease_lost", job=str(job.pk))
     except Exception as error:
-        log.error("job_not_written", job=str(job_id), exc_info=error)
+        log.error("job_not_written", job=str(job.pk), exc_info=error)
     finally:
         close_old_connections()
-    return True
 
 
 def give_back() -> int:
@@ -89,13 +116,9 @@ def _run(job: Job) -> None:
     log.info("job_started", kind=job.kind, token=job.token)
     _running[job.pk] = job
     try:
-        with _kept_alive(job) as lost:
-
-            def report(fraction: float, message: str) -> None:
-                if lost.is_set():
-                    raise LeaseLost(str(job.pk))
-                services.report(job, fraction, message)
-
+        with _kept_alive(job) as report, interrupted_by(report.check):
+            if job.token > 1:
+                report.log("its parts have ended" if job.parts_made else f"begun again: run {job.token}")
             outcome = handler_for(job.kind).run(job, report)
             services.finish(job, outcome)
     except LeaseLost:
@@ -112,34 +135,74 @@ def _run(job: Job) -> None:
         log.error("job_attempt_failed", kind=job.kind, attempt=job.attempts + 1, exc_info=error)
         services.fail(job, error)
     else:
-        log.info("job_succeeded", kind=job.kind)
+        log.info("job_waits_for_parts" if job.parts_open else "job_succeeded", kind=job.kind)
     finally:
         _running.pop(job.pk, None)
 
 
 @contextmanager
-def _kept_alive(job: Job) -> Iterator[threading.Event]:
-    """Prolong the lease from a thread of its own; the event is set once it is lost."""
-    stop, lost = threading.Event(), threading.Event()
-    thread = threading.Thread(target=_beat, args=(job, stop, lost), name=f"heartbeat-{job.pk}", daemon=True)
+def _kept_alive(job: Job) -> Iterator[Report]:
+    """Prolong the lease from a thread of its own, which also looks whether the work is to go on, and writes what it
+    has said."""
+    stop, report = threading.Event(), Report(job)
+    job.before_end = report.flush_lines
+    thread = threading.Thread(target=_beat, args=(job, stop, report), name=f"heartbeat-{job.pk}", daemon=True)
     thread.start()
     try:
-        yield lost
+        yield report
+    except LeaseLost:
+        raise
+    except BaseException as error:
+        told = error.message if isinstance(error, ModelyardError) else f"it failed with {type(error).__name__}"
+        report.log(told, "warning" if isinstance(error, Cancelled) else "error")
+        raise
     finally:
         stop.set()
         thread.join()
+        try:
+            report.flush_lines()
+        except (LeaseLost, DatabaseError) as error:
+            log.warning("job_lines_not_written", job=str(job.pk), error=type(error).__name__)
 
 
-def _beat(job: Job, stop: threading.Event, lost: threading.Event) -> None:
-    seconds = settings.MODELYARD.job_lease_seconds / BEATS_PER_LEASE
+def _beat(job: Job, stop: threading.Event, report: Report) -> None:
+    pause = settings.MODELYARD.job_lease_seconds / BEATS_PER_LEASE
+    began = beaten = time.monotonic()
+    told = None
     try:
-        while not stop.wait(seconds):
+        while not stop.wait(min(LOOK_SECONDS, pause)):
+            now = time.monotonic()
             try:
-                if not services.heartbeat(job):
-                    lost.set()
-                    return
+                if now - beaten >= pause:
+                    beaten = now
+                    services.heartbeat(job)
+                services.check(job)
+                if now - began > job.limits.seconds:
+                    report.stop(LimitExceeded(f"it took longer than {job.limits.seconds:g} s"))
+                report.flush()
+            except (LeaseLost, Cancelled) as why:
+                report.stop(why)
             except DatabaseError as error:
                 log.warning("heartbeat_failed", job=str(job.pk), error=type(error).__name__)
                 connection.close()
+            if isinstance(report.stopped, LeaseLost):
+                return
+            told = told or (now if report.stopped else None)
+            if told is not None and now - told > DEAF_SECONDS:
+                _abandon(job, report)
+                return
     finally:
         connection.close()
+
+
+def _abandon(job: Job, report: Report) -> None:
+    """Write down how the job ended whose handler does not hear that it is to stop; it is shut out from now on."""
+    why = report.stopped
+    log.error("job_abandoned", job=str(job.pk), kind=job.kind, seconds=DEAF_SECONDS)
+    try:
+        services.fail(job, why or LeaseLost())
+    except LeaseLost:
+        pass
+    except DatabaseError as error:
+        log.warning("job_not_abandoned", job=str(job.pk), error=type(error).__name__)
+    report.stop(LeaseLost(str(job.pk)))
