@@ -1,25 +1,29 @@
 """`/api/v1/models/`, with their versions and aliases."""
 
-import time
 from typing import Any
 
 import msgspec
-from django.db import connection
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django.urls import path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, status
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from modelyard.control.registry import charter_api, downloads, services
+from modelyard.control.registry import charter_api, dataset_api, downloads, services
 from modelyard.control.registry.comparison_api import Comparisons
 from modelyard.control.registry.filters import ModelFilter, VersionFilter
-from modelyard.control.registry.finding import find_alias, find_model, find_version
+from modelyard.control.registry.finding import (
+    find_alias,
+    find_model,
+    find_version,
+    named_dataset,
+    named_owner,
+    numbered_version,
+)
 from modelyard.control.registry.models import HEAVY, Alias, Model, Version, VersionState
 from modelyard.control.registry.receiving import given_files, receive_into_store
 from modelyard.control.registry.serializers import (
@@ -32,21 +36,19 @@ from modelyard.control.registry.serializers import (
     VersionLine,
     VersionSerializer,
 )
+from modelyard.control.registry.waiting import WAIT, wait_seconds, wait_while
 from modelyard.control.rest import actor_of
 from modelyard.control.rest.addresses import either, verb
+from modelyard.control.rest.forms import WholeForm
 from modelyard.control.rest.given import checked
 from modelyard.control.rest.public import predict_url, root
 from modelyard.control.tenancy.models import Scope
+from modelyard.control.tenancy.services import Actor
 from modelyard.core.errors import Conflict, InvalidInput
 from modelyard.core.schema import openapi
 from modelyard.core.signature import Signature
 
-LONGEST_WAIT_SECONDS = 30.0
-POLL_SECONDS = 0.1
-
-
 DESPITE = OpenApiParameter("despite_consumers", OpenApiTypes.BOOL, description="true: the declared consumers were told")
-WAIT = OpenApiParameter("wait", OpenApiTypes.NUMBER, description="seconds, at most 30, to wait for the examination")
 
 
 class Models(mixins.ListModelMixin, GenericViewSet):
@@ -65,8 +67,8 @@ class Models(mixins.ListModelMixin, GenericViewSet):
     @extend_schema(request=NewModel, responses={201: ModelSerializer})
     def create(self, request: Request) -> Response:
         """Make a model without versions."""
-        actor, given = actor_of(request), checked(NewModel, request)
-        model = services.create_model(actor=actor, **{"owner": actor.user, **given})
+        actor = actor_of(request)
+        model = services.create_model(actor=actor, **{"owner": actor.user, **_owned(actor, checked(NewModel, request))})
         return Response(self._shown(request, model.name), status=status.HTTP_201_CREATED)
 
     @extend_schema(responses=ModelSerializer)
@@ -79,7 +81,7 @@ class Models(mixins.ListModelMixin, GenericViewSet):
         """Change the problem statement or the owner; a name never changes."""
         actor = actor_of(request)
         model = find_model(actor.tenant, name)
-        services.change_model(actor=actor, model=model, **checked(ChangedModel, request))
+        services.change_model(actor=actor, model=model, **_owned(actor, checked(ChangedModel, request)))
         return Response(self._shown(request, name))
 
     @extend_schema(responses={204: None}, parameters=[DESPITE])
@@ -103,7 +105,7 @@ class Versions(mixins.ListModelMixin, GenericViewSet):
     summaries = {"list": "List a model's versions, newest first"}
     scopes = {"GET": Scope.READ, "POST": Scope.WRITE, "DELETE": Scope.WRITE}
     takes_uploads = True
-    parser_classes = (MultiPartParser,)
+    parser_classes = (WholeForm,)
     serializer_class = VersionLine
     filterset_class = VersionFilter
     ordering_fields = ("number", "created_at", "checked_at")
@@ -117,18 +119,18 @@ class Versions(mixins.ListModelMixin, GenericViewSet):
     def create(self, request: Request, name: str) -> Response:
         """Upload a version. It is `checking` until it was examined in the background, then `ready` or `refused`."""
         actor = actor_of(request)
-        seconds = _wait_seconds(request)
+        seconds = wait_seconds(request)
         model = find_model(actor.tenant, name)
         with receive_into_store(request, actor):
             given = checked(NewVersion, request)
-            number, given["parent"] = given["parent"], None
-            if number is not None:
-                given["parent"] = model.versions.filter(number=number).first()
-                if given["parent"] is None:
-                    raise InvalidInput.at("parent", f"{name} has no version {number}")
+            if given["parent"] is not None:
+                given["parent"] = numbered_version(model, "parent", given["parent"])
+            reference = given.pop("dataset")
+            if reference:
+                given["dataset"] = named_dataset(actor.tenant, reference)
             files, sample = given_files(actor, given.pop("file"), given.pop("sample", None))
             version = services.register_version(actor=actor, model=model, files=files, sample=sample, **given)
-        _wait(version, seconds)
+        wait_while(_checking(version), seconds)
         shown = VersionSerializer(self._full(request, name, version.number)).data
         place = f"{root()}api/v1/models/{name}/versions/{version.number}/"
         return Response(shown, status=status.HTTP_201_CREATED, headers={"Location": place})
@@ -136,10 +138,10 @@ class Versions(mixins.ListModelMixin, GenericViewSet):
     @extend_schema(responses=VersionSerializer, parameters=[WAIT])
     def retrieve(self, request: Request, name: str, number: int) -> Response:
         """Read a version. `wait` comes back when it was examined."""
-        seconds = _wait_seconds(request)
+        seconds = wait_seconds(request)
         version = self._full(request, name, number)
         if seconds and version.state == VersionState.CHECKING:
-            _wait(version, seconds)
+            wait_while(_checking(version), seconds)
             version = self._full(request, name, number)
         return Response(VersionSerializer(version).data)
 
@@ -193,15 +195,10 @@ class Aliases(mixins.ListModelMixin, GenericViewSet):
         """Let the alias name another version, or make it. The answer says how to undo that."""
         actor = actor_of(request)
         model = find_model(actor.tenant, name)
-        number = checked(MovedAlias, request)["version"]
-        version = model.versions.filter(number=number).select_related("model").first()
-        if version is None:
-            raise InvalidInput.at("version", f"{name} has no version {number}")
-        before = model.aliases.filter(name=alias).values_list("version__number", flat=True).first()
-        services.move_alias(actor=actor, model=model, name=alias, version=version)
-        undo = services.alias_undo(name, alias, before)
-        shown = {**AliasSerializer(find_alias(model, alias)).data, "undo": undo}
-        return Response(shown, status=status.HTTP_201_CREATED if before is None else status.HTTP_200_OK)
+        version = numbered_version(model, "version", checked(MovedAlias, request)["version"])
+        moved = services.move_alias(actor=actor, model=model, name=alias, version=version)
+        shown = {**AliasSerializer(moved).data, "undo": services.alias_undo(name, alias, moved.before)}
+        return Response(shown, status=status.HTTP_201_CREATED if moved.before is None else status.HTTP_200_OK)
 
     @extend_schema(responses={204: None}, parameters=[DESPITE])
     def destroy(self, request: Request, name: str, alias: str) -> Response:
@@ -213,15 +210,10 @@ class Aliases(mixins.ListModelMixin, GenericViewSet):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _wait_seconds(request: Request) -> float:
-    text = request.query_params.get("wait", "0")
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= LONGEST_WAIT_SECONDS:
-        raise InvalidInput.at("wait", f"got {text[:40]!r}, expected a number of seconds, 0 to {LONGEST_WAIT_SECONDS:g}")
-    return seconds
+def _owned(actor: Actor, given: dict[str, Any]) -> dict[str, Any]:
+    """Return what was given of a model, with the owner in the place of the name."""
+    name = given.get("owner")
+    return {**given, "owner": named_owner(actor.tenant, name)} if name is not None else given
 
 
 def _despite_consumers(request: Request) -> bool:
@@ -231,14 +223,8 @@ def _despite_consumers(request: Request) -> bool:
     return text == "true"
 
 
-def _wait(version: Version, seconds: float) -> None:
-    """Come back when the version was examined, or `seconds` have passed; the connection is nobody's in the meantime."""
-    rows = Version.objects.filter(pk=version.pk, state=VersionState.CHECKING)
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and rows.exists():
-        if not connection.in_atomic_block:
-            connection.close()
-        time.sleep(POLL_SECONDS)
+def _checking(version: Version) -> QuerySet[Version]:
+    return Version.objects.filter(pk=version.pk, state=VersionState.CHECKING)
 
 
 _VERSION = "models/<str:name>/versions/<int:number>"
@@ -261,5 +247,5 @@ urlpatterns = [
         name="alias",
     ),
 ]
-urlpatterns = either([*urlpatterns, *charter_api.urlpatterns])
+urlpatterns = either([*urlpatterns, *charter_api.urlpatterns, *dataset_api.urlpatterns])
 app_name = "registry"

@@ -8,7 +8,10 @@ class RegistryConfig(AppConfig):
 
     def ready(self) -> None:
         from modelyard.control.jobs.handlers import register
+        from modelyard.control.registry import datasets
+        from modelyard.control.registry.dataset_examination import Examination
         from modelyard.control.registry.registration import Registration
         from modelyard.control.registry.services import KIND
 
         register(KIND, Registration())
+        register(datasets.KIND, Examination())

@@ -12,13 +12,14 @@ from rest_framework.viewsets import GenericViewSet, ViewSet
 
 from modelyard.control.registry import services
 from modelyard.control.registry.charter_serializers import (
+    ChangedCharter,
     CharterInForce,
     CharterRecordSerializer,
     ConsumerSerializer,
     DeclaredConsumer,
     WrittenCharter,
 )
-from modelyard.control.registry.charters import charter_of, read_charter
+from modelyard.control.registry.charters import charter_of, doubts_of, read_charter
 from modelyard.control.registry.finding import find_consumer, find_model
 from modelyard.control.registry.models import CharterRecord, Consumer, Model
 from modelyard.control.rest import actor_of
@@ -26,6 +27,7 @@ from modelyard.control.rest.addresses import verb
 from modelyard.control.rest.given import checked
 from modelyard.control.rest.public import root
 from modelyard.control.tenancy.models import Scope
+from modelyard.core.charter import Charter
 
 
 class Charters(ViewSet):
@@ -38,22 +40,21 @@ class Charters(ViewSet):
         """Tell the charter in force; `number` is 0 where none was written."""
         return Response(_in_force(find_model(actor_of(request).tenant, name)))
 
-    @extend_schema(request=WrittenCharter, responses=CharterInForce)
+    @extend_schema(request=WrittenCharter, responses=ChangedCharter)
     def update(self, request: Request, name: str) -> Response:
         """Agree on another charter, whole. The answer says how to undo that."""
         actor, given = actor_of(request), checked(WrittenCharter, request)
         model = find_model(actor.tenant, name)
-        before = _in_force(model)
-        services.write_charter(
+        charter = read_charter(given["charter"])
+        written = services.write_charter(
             actor=actor,
             model=model,
-            charter=read_charter(given["charter"]),
+            charter=charter,
             reason=given["reason"],
             replaces=given["replaces"],
         )
-        shown = _in_force(find_model(actor.tenant, name))
-        undo = {"method": "PUT", "path": _address(name), "body": {"charter": before["charter"]}}
-        return Response({**shown, "undo": undo if shown["number"] != before["number"] else None})
+        told = {"undo": _undo(name, written.before), "notes": doubts_of(model, charter)}
+        return Response({"model": name, **CharterRecordSerializer(written).data, **told})
 
 
 class CharterHistory(mixins.ListModelMixin, GenericViewSet):
@@ -93,10 +94,9 @@ class Consumers(mixins.ListModelMixin, GenericViewSet):
         """Declare who depends on the model, or say it anew."""
         actor, given = actor_of(request), checked(DeclaredConsumer, request)
         model = find_model(actor.tenant, name)
-        known = Consumer.objects.filter(model=model, name=consumer.strip()).exists()
         declared = services.declare_consumer(actor=actor, model=model, name=consumer, **given)
-        shown = ConsumerSerializer(find_consumer(model, declared.name)).data
-        return Response(shown, status=status.HTTP_200_OK if known else status.HTTP_201_CREATED)
+        code = status.HTTP_201_CREATED if declared.is_new else status.HTTP_200_OK
+        return Response(ConsumerSerializer(declared).data, status=code)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, name: str, consumer: str) -> Response:
@@ -107,8 +107,12 @@ class Consumers(mixins.ListModelMixin, GenericViewSet):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _address(name: str) -> str:
-    return f"{root()}api/v1/models/{name}/charter"
+def _undo(name: str, before: Charter | None) -> dict[str, Any] | None:
+    """Return the call that brings back the charter that was in force before; None where nothing was appended."""
+    if before is None:
+        return None
+    body = {"charter": CharterRecordSerializer.shown(before)}
+    return {"method": "PUT", "path": f"{root()}api/v1/models/{name}/charter", "body": body}
 
 
 def _in_force(model: Model) -> dict[str, Any]:

@@ -66,6 +66,11 @@ class CharterInForce(serializers.Serializer):
     at = serializers.DateTimeField(allow_null=True)
 
 
+class ChangedCharter(CharterInForce):
+    undo = serializers.DictField(allow_null=True, help_text="the call that brings back the one before")
+    notes = serializers.ListField(child=serializers.CharField(), help_text="what looks like a slip")
+
+
 class WrittenCharter(Given):
     charter = CharterField(help_text="whole: a field that is not given is empty")
     reason = serializers.CharField(max_length=MAX_REASON, required=False, allow_blank=True, default="")

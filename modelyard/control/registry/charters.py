@@ -4,18 +4,21 @@ from typing import Any
 
 import msgspec
 from django.db import transaction
+from django.utils import timezone
 from msgspec import structs
 
 from modelyard.control.registry.facts import check_fields, check_json, check_text
 from modelyard.control.registry.locks import lock_model
-from modelyard.control.registry.models import CharterRecord, Model
+from modelyard.control.registry.models import CharterRecord, Model, Version
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor, record, require
-from modelyard.core.charter import Charter, check_charter
+from modelyard.core.charter import Charter, charter_from, check_charter, doubts, shortfalls
 from modelyard.core.errors import Conflict, InvalidInput
+from modelyard.core.metrics import MEASURED
 
 MAX_REASON = 2000
 MAX_BYTES = 256 * 1024
+MOST_READ = 1000
 
 
 def read_charter(value: Any) -> Charter:
@@ -28,10 +31,7 @@ def read_charter(value: Any) -> Charter:
         raise InvalidInput.at("charter", f"expected an object with some of {', '.join(Charter.__struct_fields__)}")
     check_json(value, "charter", MAX_BYTES)
     check_fields(value, "charter", Charter.__struct_fields__)
-    try:
-        return check_charter(msgspec.convert(value, Charter))
-    except msgspec.ValidationError as error:
-        raise InvalidInput.at("charter", f"{error}") from None
+    return charter_from(value)
 
 
 def charter_of(model: Model) -> Charter:
@@ -39,6 +39,18 @@ def charter_of(model: Model) -> Charter:
     newest = CharterRecord.objects.filter(model=model).first()
     charter = msgspec.convert(newest.charter, Charter) if newest else Charter()
     return structs.replace(charter, problem=model.problem)
+
+
+def doubts_of(model: Model, charter: Charter) -> list[str]:
+    """Return what of a charter looks like a slip, beside the model's ready versions."""
+    told = model.versions.ready().order_by("-number").values_list("metrics", flat=True)[:MOST_READ]
+    known = {name for metrics in told for name in metrics}
+    return doubts(charter, known | set(MEASURED) if known else (), timezone.localdate())
+
+
+def shortfalls_of(version: Version) -> list[str]:
+    """Return what the charter in force asks for and the version does not keep to."""
+    return shortfalls(charter_of(version.model), version.values)
 
 
 def write_charter(
@@ -66,11 +78,14 @@ def write_charter(
                 "read it again and write yours anew",
                 number=number,
             )
-        if newest is not None and charter_of(locked) == charter:
+        before = charter_of(locked)
+        if newest is not None and before == charter:
             return newest
         if charter.problem != locked.problem:
             Model.objects.filter(pk=locked.pk).update(problem=charter.problem)
-        return append_charter(actor, locked, charter, reason)
+        appended = append_charter(actor, locked, charter, reason)
+        appended.before = before
+        return appended
 
 
 def append_charter(actor: Actor, model: Model, charter: Charter, reason: str = "") -> CharterRecord:

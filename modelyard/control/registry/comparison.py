@@ -34,7 +34,7 @@ def compare(left: Version, right: Version) -> dict[str, Any]:
         "metrics": [_weighed(row) for row in rows(left.metrics, right.metrics)],
         "measured": [_weighed(row) for row in rows(_measured(left), _measured(right))],
         "packages": rows(left.manifest.get("packages") or {}, right.manifest.get("packages") or {}),
-        "data": rows(_given(left, ("data_digest",)), _given(right, ("data_digest",))),
+        "data": rows(_data(left), _data(right)),
         "manifest": rows(_given(left, MANIFEST), _given(right, MANIFEST)),
         "about": rows(_about(left), _about(right)),
     }
@@ -189,6 +189,11 @@ def _weighed(row: Row) -> Row:
 
 def _given(version: Version, names: Sequence[str]) -> dict[str, Any]:
     return {name: version.manifest[name] for name in names if version.manifest.get(name) not in (None, "")}
+
+
+def _data(version: Version) -> dict[str, Any]:
+    named = {"dataset": str(version.dataset)} if version.dataset else {}
+    return {**named, **_given(version, ("data_digest",))}
 
 
 def _about(version: Version) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """`/api/v1/models/{name}/compare`: two versions beside one another."""
 
+from difflib import get_close_matches
+
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -124,8 +126,18 @@ def named_version(model: Model, place: str, text: str) -> Version:
     else:
         found = versions.filter(aliases__name=text).first() if NAME.match(text) else None
     if found is None:
-        raise InvalidInput.at(
-            place, f"{text[:64]!r} names no version of {model.name}: expected a number, an alias or `champion`"
-        )
+        raise InvalidInput.at(place, _nobody(model, text))
     found.model = model
     return found
+
+
+def _nobody(model: Model, text: str) -> str:
+    """Return why `text` names none of the model's versions, and what would."""
+    expected = f"expected a number, an alias or `{RESERVED_ALIAS}`"
+    if not text:
+        return f"got nothing: {expected}"
+    if text == RESERVED_ALIAS:
+        return f"nothing answers for {model.name} now: expected a number or an alias"
+    near = get_close_matches(text[:64], [*model.aliases.values_list("name", flat=True), RESERVED_ALIAS], 1)
+    hint = f"did you mean `{near[0]}`?" if near else expected
+    return f"{text[:64]!r} names no version of {model.name}: {hint}"

@@ -1,6 +1,7 @@
 """Who depends on a model, and what must be said of them before it is taken away."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from django.db import transaction
 
@@ -28,7 +29,8 @@ def declare_consumer(
         uses: what they ask for: the model (or empty), `iris:3` or `iris@candidate`.
 
     Raises:
-        InvalidInput: when a text is too long, the name empty, or `uses` names another model.
+        InvalidInput: when a text is too long, the name empty, or `uses` names another model, or a version or an alias
+            that this one has not.
         QuotaExceeded: past `MOST` of one model.
     """
     require(actor, Scope.WRITE)
@@ -47,6 +49,7 @@ def declare_consumer(
         consumer, made = Consumer.objects.update_or_create(
             model=locked, name=name, defaults=values, create_defaults={**values, "tenant": actor.tenant}
         )
+        consumer.model, consumer.is_new = locked, made
         if made and locked.consumers.count() > MOST:
             raise QuotaExceeded(f"{locked.name} has {MOST} consumers: remove some, or declare them together")
         details = {"name": name, **{field: values[field] for field in ("contact", "purpose", "uses")}}
@@ -106,4 +109,20 @@ def _used(model: Model, uses: str) -> str:
         raise InvalidInput.at("uses", f"{uses!r} is of another model, expected {model.name}, or one of its versions")
     if reference.alias == "champion":
         return ""
+    if reference.version is not None and not model.versions.filter(number=reference.version).exists():
+        newest = f"the newest is {model.last_number}" if model.last_number else "it has none yet"
+        raise InvalidInput.at("uses", f"{model.name} has no version {reference.version}; {newest}")
+    if reference.alias:
+        _check_alias(model, reference.alias)
     return str(reference).removeprefix(model.name)
+
+
+def _check_alias(model: Model, name: str) -> None:
+    there = list(model.aliases.order_by("name").values_list("name", flat=True))
+    if name in there:
+        return
+    near = get_close_matches(name, there, 1)
+    some = f"expected one of {', '.join(there[:SHOWN])}" if there else "it has none yet"
+    raise InvalidInput.at(
+        "uses", f"{model.name} has no alias {name!r}; {f'did you mean `{near[0]}`?' if near else some}"
+    )

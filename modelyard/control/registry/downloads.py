@@ -47,7 +47,7 @@ def answer(request: Any, version: Version) -> HttpResponseBase:
 
 
 def zipped(tenant: str, files: Sequence[VersionFile]) -> Iterator[bytes]:
-    """Give a zip of the files, uncompressed, under their own names; those of the same name are numbered."""
+    """Give a zip of the files, uncompressed, under their own names; where two have the same, all are numbered."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
         for name, file in zip(_names(files), files, strict=True):
@@ -62,7 +62,7 @@ def zipped(tenant: str, files: Sequence[VersionFile]) -> Iterator[bytes]:
 
 def _names(files: Sequence[VersionFile]) -> list[str]:
     names = [file.filename for file in files]
-    return [f"{index + 1}-{name}" if names.count(name) > 1 else name for index, name in enumerate(names)]
+    return names if len(set(names)) == len(names) else [f"{index}-{name}" for index, name in enumerate(names, 1)]
 
 
 def _digest(files: Sequence[VersionFile]) -> str:

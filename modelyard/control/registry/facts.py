@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from modelyard.core import texts
 from modelyard.core.errors import InvalidInput
 from modelyard.core.manifest import Manifest
 from modelyard.core.signature import Signature
@@ -28,11 +29,7 @@ def check_text(text: Any, place: str, maximum: int = MAX_TEXT) -> str:
     """
     if not isinstance(text, str):
         raise InvalidInput.at(place, f"got {_kind(text)}, expected text")
-    if len(text) > maximum:
-        raise InvalidInput.at(place, f"{len(text)} characters, expected at most {maximum}")
-    if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise InvalidInput.at(place, "holds a character that cannot be kept (zero, or half of a surrogate pair)")
-    return text
+    return texts.check_text(text, place, maximum)
 
 
 def check_filename(name: Any) -> str:
@@ -116,13 +113,13 @@ def check_signature(value: Any) -> Signature | None:
         raise InvalidInput.at("signature", f"{error.message}") from None
 
 
-def check_json(value: Any, place: str, max_bytes: int) -> None:
-    """Let pass what both databases can keep as JSON.
+def check_json(value: Any, place: str, max_bytes: int, depth: int = 0) -> None:
+    """Let pass what both databases can keep as JSON, `depth` levels deep in something else.
 
     Raises:
         InvalidInput: naming the place that is too deep, no finite number, or holds a character that cannot be kept.
     """
-    _check_node(value, place, 0)
+    _check_node(value, place, depth)
     size = len(msgspec.json.encode(value))
     if size > max_bytes:
         raise InvalidInput.at(place, f"{size} bytes as JSON, expected at most {max_bytes}")

@@ -10,15 +10,37 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from modelyard.control.jobs.models import Job
+from modelyard.control.registry.dataset_models import HEAVY as HEAVY_OF_DATASET
+from modelyard.control.registry.dataset_models import Dataset, DatasetName, DatasetState
 from modelyard.control.tenancy.models import TenantOwned, TenantQuerySet
+from modelyard.core.charter import Charter
 from modelyard.core.metrics import MEASURED, P95, SIZE
+
+__all__ = [
+    "Alias",
+    "Artifact",
+    "CharterRecord",
+    "Consumer",
+    "Dataset",
+    "DatasetName",
+    "DatasetState",
+    "DeletedVersion",
+    "Model",
+    "Payload",
+    "PayloadChunk",
+    "Version",
+    "VersionFile",
+    "VersionState",
+]
 
 MODEL_FACTS: dict[str, Combinable] = {}
 VERSION_FACTS: dict[str, Combinable] = {}
 """What apps above this one know of a model or a version: annotations, by name, added in their `AppConfig.ready`."""
+ARTIFACT_USERS: dict[str, type[models.Model]] = {}
+"""Tables of such apps whose `artifact` is one that must not go."""
 
 
-HEAVY = ("signature", "sample", "report")
+HEAVY = ("signature", "sample", "report", "training", "baseline")
 """Fields of a version that may be large; a list does not read them, nor who reads a version those of its parent."""
 
 
@@ -82,10 +104,13 @@ class ArtifactQuerySet(TenantQuerySet):
     """Reads of artifacts."""
 
     def unused(self) -> Self:
-        """Keep those that no version is made of or served from."""
+        """Keep those that no version is made of or served from, and no dataset, nor what higher apps have."""
         used = VersionFile.objects.filter(artifact=OuterRef("pk"))
         served = Version.objects.filter(serving=OuterRef("pk"))
-        return self.filter(~models.Exists(used), ~models.Exists(served))
+        tables = Dataset.objects.filter(models.Q(artifact=OuterRef("pk")) | models.Q(upload=OuterRef("pk")))
+        others = (table._default_manager.filter(artifact=OuterRef("pk")) for table in ARTIFACT_USERS.values())
+        free = (~models.Exists(rows) for rows in (used, served, tables, *others))
+        return self.filter(*free)
 
 
 class Artifact(TenantOwned):
@@ -118,12 +143,12 @@ class VersionQuerySet(TenantQuerySet):
     def with_facts(self) -> Self:
         """Load all that a version is shown with, and add what higher apps know; three queries a page."""
         return (
-            self.select_related("model", "serving", "parent", "parent__model")
+            self.select_related("model", "serving", "parent", "parent__model", "dataset")
             .prefetch_related(
                 "aliases",
                 models.Prefetch("files", VersionFile.objects.select_related("artifact")),
             )
-            .defer(*(f"parent__{field}" for field in HEAVY))
+            .defer(*(f"parent__{field}" for field in HEAVY), *(f"dataset__{field}" for field in HEAVY_OF_DATASET))
             .annotate(**VERSION_FACTS)
         )
 
@@ -138,8 +163,9 @@ class Version(TenantOwned):
     `sandbox.examination.Examined`, all as JSON. `serving` holds the bytes that the data plane runs with `runtime`,
     in a sandboxed child if `isolated`, of the Python environment `environment` (empty: the server's own). `measured`
     says how long one row took (see `sandbox.measuring.measured`; {} where it was examined before there was measuring).
-    `sample` is a few rows (column name to value). `refusal` is code, message, details, and the facts of the files,
-    which are not kept when they were at fault.
+    `sample` is a few rows (column name to value). Of what was trained here, `training` is trainer, report and warnings,
+    and `baseline` what later data is compared with (`trainers.trainer.Baseline`). `refusal` is code, message, details,
+    and the facts of the files, which are not kept when they were at fault.
     """
 
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
@@ -157,8 +183,11 @@ class Version(TenantOwned):
     isolated = models.BooleanField(default=False)
     measured = models.JSONField(default=dict)
     environment = models.CharField(max_length=64, blank=True, default="")
+    training = models.JSONField(null=True)
+    baseline = models.JSONField(null=True)
     serving = models.ForeignKey(Artifact, on_delete=models.PROTECT, null=True, related_name="+")
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, null=True, blank=True, related_name="versions")
     job = models.ForeignKey(Job, on_delete=models.SET_NULL, null=True, related_name="+")
     created_by = models.CharField(max_length=150)
     created_at = models.DateTimeField(default=timezone.now)
@@ -234,6 +263,8 @@ class Alias(TenantOwned):
     version = models.ForeignKey(Version, on_delete=models.RESTRICT, related_name="aliases")
     moved_by = models.CharField(max_length=150)
     moved_at = models.DateTimeField(default=timezone.now)
+    before: int | None = None
+    """On the object that a call just moved: the number of the version that it named before; None: it was not there."""
 
     objects: ClassVar = AliasQuerySet.as_manager()
 
@@ -307,6 +338,8 @@ class CharterRecord(TenantOwned):
     reason = models.TextField(blank=True)
     actor = models.CharField(max_length=150)
     at = models.DateTimeField(default=timezone.now)
+    before: Charter | None = None
+    """On the object that a call just appended: the charter that was in force before."""
 
     class Meta:
         ordering = ["-number"]
@@ -329,6 +362,8 @@ class Consumer(TenantOwned):
     uses = models.CharField(max_length=80, blank=True)
     declared_by = models.CharField(max_length=150)
     declared_at = models.DateTimeField(default=timezone.now)
+    is_new = False
+    """True on the object of a call that declared somebody for the first time."""
 
     class Meta:
         ordering = ["name"]

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.db import connection
@@ -22,7 +21,7 @@ from modelyard.control.registry.facts import check_filename
 from modelyard.control.registry.services import MAX_FILES, Upload
 from modelyard.control.registry.storage import store
 from modelyard.control.registry.uploads import keep_stored, keep_upload, release
-from modelyard.control.rest.limits import upload_too_large
+from modelyard.control.rest.limits import UPLOAD, most_bytes, upload_too_large
 from modelyard.control.tenancy.services import Actor
 from modelyard.core.errors import InvalidInput, TooLarge
 
@@ -49,9 +48,9 @@ class _CutOff(Exception):
 class _Putting(threading.Thread):
     """Puts one file, whose chunks are given by `write`, into the store."""
 
-    def __init__(self, to: ArtifactStore, tenant: str, max_bytes: int) -> None:
+    def __init__(self, to: ArtifactStore, tenant: str, max_bytes: int, setting: str) -> None:
         super().__init__(name="upload", daemon=True)
-        self._to, self._tenant, self._max_bytes = to, tenant, max_bytes
+        self._to, self._tenant, self._max_bytes, self._setting = to, tenant, max_bytes, setting
         self._chunks: queue.Queue[bytes | _CutOff | None] = queue.Queue(WAITING_CHUNKS)
         self._stored: Stored | None = None
         self._error: BaseException | None = None
@@ -60,7 +59,7 @@ class _Putting(threading.Thread):
         try:
             self._stored = self._to.put(self._tenant, self._arriving(), self._max_bytes)
         except TooLarge:
-            self._error = upload_too_large()
+            self._error = upload_too_large(self._setting)
         except BaseException as error:
             self._error = error
         finally:
@@ -108,14 +107,14 @@ class _Putting(threading.Thread):
 
 
 class StoreUploadHandler(FileUploadHandler):
-    """Puts the files of one request into the actor's tenant's place; all together may have `max_upload_bytes`."""
+    """Puts the files of one request into the actor's tenant's place; the setting bounds all of them together."""
 
     chunk_size = CHUNK_BYTES
 
-    def __init__(self, actor: Actor) -> None:
+    def __init__(self, actor: Actor, setting: str = UPLOAD) -> None:
         super().__init__()
-        self.actor = actor
-        self.left_bytes = int(settings.MODELYARD.max_upload_bytes)
+        self.actor, self.setting = actor, setting
+        self.left_bytes = most_bytes(setting)
         self.files: list[StoredFile] = []
         self._putting: _Putting | None = None
 
@@ -124,7 +123,7 @@ class StoreUploadHandler(FileUploadHandler):
         check_filename(self.file_name)
         if len(self.files) > MAX_FILES:
             raise InvalidInput.at("file", f"more than {MAX_FILES} files and a sample")
-        self._putting = _Putting(store(), str(self.actor.tenant.pk), self.left_bytes)
+        self._putting = _Putting(store(), str(self.actor.tenant.pk), self.left_bytes, self.setting)
         self._putting.start()
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
@@ -153,12 +152,12 @@ class StoreUploadHandler(FileUploadHandler):
 
 
 @contextmanager
-def receive_into_store(request: Request, actor: Actor) -> Iterator[None]:
+def receive_into_store(request: Request, actor: Actor, setting: str = UPLOAD) -> Iterator[None]:
     """Let the files of `request` go into the store while they arrive; what the block does not use is released.
 
     Where the body was read already, its files are on the web server's disk, and `given_files` copies them.
     """
-    handler = StoreUploadHandler(actor)
+    handler = StoreUploadHandler(actor, setting)
     if not hasattr(request._request, "_files"):
         request._request.upload_handlers = [handler]
     try:
@@ -170,10 +169,11 @@ def receive_into_store(request: Request, actor: Actor) -> Iterator[None]:
 
 def given_files(actor: Actor, files: list[Any], sample: Any) -> tuple[list[Upload], Upload | None]:
     """Return uploaded files as what a version is made of."""
-    return [_upload(actor, file) for file in files], _upload(actor, sample) if sample is not None else None
+    return [given_file(actor, file) for file in files], given_file(actor, sample) if sample is not None else None
 
 
-def _upload(actor: Actor, file: Any) -> Upload:
+def given_file(actor: Actor, file: Any, setting: str = UPLOAD) -> Upload:
+    """Return one uploaded file as what a version or a dataset is made of."""
     if isinstance(file, StoredFile):
         return Upload(str(file.name), file.stored)
-    return keep_upload(actor=actor, filename=file.name, chunks=file.chunks())
+    return keep_upload(actor=actor, filename=file.name, chunks=file.chunks(), setting=setting)

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from modelyard.artifacts.store import Stored
-from modelyard.control.jobs.handlers import Report
 from modelyard.control.jobs.models import Job
+from modelyard.control.jobs.reporting import Report
 from modelyard.control.jobs.services import completing
 from modelyard.control.registry.models import Version, VersionFile, VersionState
 from modelyard.control.registry.services import MODEL_ROLE, SAMPLE_ROLE, lock_model, mark_changed

@@ -6,11 +6,12 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from modelyard.control.registry.facts import MAX_SIGNATURE_BYTES, MAX_TEXT
+from modelyard.control.registry.facts import MAX_DEPTH, MAX_SIGNATURE_BYTES, MAX_TEXT
 from modelyard.control.registry.models import Alias, Model, Version
 from modelyard.control.registry.services import MAX_FILES, MODEL_ROLE
 from modelyard.control.rest.given import Given
-from modelyard.control.tenancy.people import MAX_NAME, Person, find_person
+from modelyard.control.rest.wording import shown
+from modelyard.control.tenancy.people import MAX_NAME
 from modelyard.core.faults import json_fault
 from modelyard.core.reference import NAME, NAME_RULE
 
@@ -38,11 +39,11 @@ class JsonTextField(serializers.Field):
         if not isinstance(data, str):
             raise serializers.ValidationError("expected a JSON object as text, not as a file")
         if len(data) > 2 * MAX_SIGNATURE_BYTES:
-            raise serializers.ValidationError("this is too long")
+            raise serializers.ValidationError(f"{len(data)} characters, expected at most {2 * MAX_SIGNATURE_BYTES}")
         try:
             return json.loads(data)
         except RecursionError:
-            raise serializers.ValidationError("nested too deep") from None
+            raise serializers.ValidationError(f"nested too deep: expected at most {MAX_DEPTH} levels") from None
         except ValueError as error:
             raise serializers.ValidationError(f"is no JSON: {json_fault(error)}") from None
 
@@ -50,20 +51,11 @@ class JsonTextField(serializers.Field):
         return value
 
 
-@extend_schema_field({"type": "string", "description": "the username of a member"})
-class OwnerField(serializers.Field):
-    """A member, by username."""
+class OwnerField(serializers.CharField):
+    """A member, by username; `finding.named_owner` looks whether there is one."""
 
-    def to_internal_value(self, data: Any) -> Person:
-        if not isinstance(data, str) or not data or len(data) > MAX_NAME or "\x00" in data:
-            raise serializers.ValidationError("expected the username of a member")
-        found = find_person(data)
-        if found is None:
-            raise serializers.ValidationError(f"{data!r} is no member of this tenant")
-        return found
-
-    def to_representation(self, value: Person) -> str:
-        return value.get_username()
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=MAX_NAME, trim_whitespace=False, help_text="the username of a member", **options)
 
 
 class DespiteConsumers(serializers.BooleanField):
@@ -152,6 +144,7 @@ class VersionLine(serializers.ModelSerializer):
     parent = serializers.IntegerField(  # type: ignore[assignment]
         source="parent.number", default=None, read_only=True
     )
+    dataset = serializers.SerializerMethodField(help_text="what it was trained on: `flights:2`; null: not told")
     aliases = serializers.SerializerMethodField()
     weight = serializers.FloatField(
         read_only=True,
@@ -169,7 +162,7 @@ class VersionLine(serializers.ModelSerializer):
         model = Version
         fields: tuple[str, ...] = (
             "model", "number", "reference", "state", "refusal", "description", "format", "runtime", "isolated",
-            "environment",
+            "environment", "dataset",
             "size_bytes", "metrics", "measured", "manifest", "parent", "aliases", "weight", "files", "digest",
             "created_by", "created_at", "checked_at", "job",
         )  # fmt: skip
@@ -189,6 +182,9 @@ class VersionLine(serializers.ModelSerializer):
 
     def get_size_bytes(self, version: Version) -> int:
         return sum(int(file["size_bytes"]) for file in self.get_files(version) if file["role"] == MODEL_ROLE)
+
+    def get_dataset(self, version: Version) -> str | None:
+        return str(version.dataset) if version.dataset else None
 
     def get_aliases(self, version: Version) -> list[str]:
         return [alias.name for alias in version.aliases.all()]
@@ -231,6 +227,13 @@ class NewVersion(Given):
         max_length=64,
         help_text="the Python environment that opens and serves it, for an old pickle; without, one that fits is found",
     )
+    dataset = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=80,
+        help_text="the dataset that it was trained on, as flights:2",
+    )
     parent = serializers.IntegerField(  # type: ignore[assignment]
         required=False,
         allow_null=True,
@@ -255,5 +258,17 @@ class AliasSerializer(serializers.ModelSerializer):
         return f"{alias.model.name}@{alias.name}"
 
 
+class NumberField(serializers.IntegerField):
+    """A version's number, which nothing else stands for: so no alias can lead to another, let alone back to itself."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, str) and NAME.match(data) and any(letter.isalpha() for letter in data):
+            raise serializers.ValidationError(
+                f"got {shown(data)}, expected the number of a version: an alias does not name another alias"
+            )
+        number: int = super().to_internal_value(data)
+        return number
+
+
 class MovedAlias(Given):
-    version = serializers.IntegerField(min_value=1, max_value=LARGEST_NUMBER)
+    version = NumberField(min_value=1, max_value=LARGEST_NUMBER)

@@ -10,16 +10,18 @@ from typing import Any
 import msgspec
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Max, ProtectedError, RestrictedError
+from django.db.models import F, Max, Prefetch, ProtectedError, RestrictedError, prefetch_related_objects
 from django.utils import timezone
 from msgspec import structs
 
-from modelyard.control.jobs.services import submit
+from modelyard.control.jobs.models import Job
+from modelyard.control.jobs.services import Part, split, submit
 from modelyard.control.registry import facts
 from modelyard.control.registry.charters import append_charter, charter_of, write_charter
 from modelyard.control.registry.consumers import check_consumers, declare_consumer, remove_consumer
+from modelyard.control.registry.dataset_models import Dataset, DatasetState
 from modelyard.control.registry.locks import lock_model, lock_version
-from modelyard.control.registry.models import Alias, DeletedVersion, Model, Version, VersionFile, VersionState
+from modelyard.control.registry.models import HEAVY, Alias, DeletedVersion, Model, Version, VersionFile, VersionState
 from modelyard.control.registry.uploads import Upload, keep_upload, lock, release, release_later
 from modelyard.control.rest.limits import upload_too_large
 from modelyard.control.rest.public import root
@@ -122,7 +124,7 @@ def delete_model(*, actor: Actor, model: Model, despite_consumers: bool = False)
     with transaction.atomic():
         locked = lock_model(actor, model)
         check_consumers(locked, despite_consumers)
-        versions = list(locked.versions.with_facts().select_for_update(of=("self",)))
+        versions = list(locked.versions.with_facts().defer(*HEAVY).select_for_update(of=("self",)))
         _refuse_checking(versions)
         kept = [_epitaph(actor, version) for version in versions]
         digests = [digest for version in versions for digest in _digests(version)]
@@ -148,15 +150,21 @@ def register_version(
     manifest: dict[str, Any] | None = None,
     description: str = "",
     parent: Version | None = None,
+    dataset: Dataset | None = None,
     signature: dict[str, Any] | Signature | None = None,
     environment: str = "",
+    training: dict[str, Any] | None = None,
+    baseline: dict[str, Any] | None = None,
+    part_of: Job | None = None,
 ) -> Version:
     """Make a version of files that were kept; it is `checking` until the job that is made with it has examined them.
 
     `environment`: the Python environment that opens and serves it; empty: the server's own, or, for what another
-    release of scikit-learn wrote, one that fits.
+    release of scikit-learn wrote, one that fits. `training` and `baseline` are what a trainer told; `part_of` is the
+    job that trained it, which waits for the registration as its part.
 
     Raises:
+        LeaseLost, Cancelled: when that job is not its worker's any more, or not wanted.
         InvalidInput: when something said of it does not fit; the files are released.
         TooLarge: when the files are too large together.
         UnsupportedFormat: when a name alone says that it is no file that is taken.
@@ -175,17 +183,25 @@ def register_version(
             "description": facts.check_text(description, "description"),
             "signature": None if given is None else msgspec.to_builtins(given),
             "parent": _check_parent(model, parent),
+            "dataset": _check_dataset(actor, dataset),
             "environment": environment,
+            "training": training,
+            "baseline": baseline,
         }
         with transaction.atomic():
-            return _register(actor, model, files, sample, said)
+            return _register(actor, model, files, sample, said, part_of)
     except Exception:
         release(actor.tenant, [upload.stored.digest for upload in uploads])
         raise
 
 
 def _register(
-    actor: Actor, model: Model, files: Sequence[Upload], sample: Upload | None, said: dict[str, Any]
+    actor: Actor,
+    model: Model,
+    files: Sequence[Upload],
+    sample: Upload | None,
+    said: dict[str, Any],
+    part_of: Job | None,
 ) -> Version:
     uploads = [*((MODEL_ROLE, upload) for upload in files), *([(SAMPLE_ROLE, sample)] if sample else [])]
     artifacts = lock(actor.tenant, [upload.stored for _, upload in uploads])
@@ -194,7 +210,10 @@ def _register(
         raise NotFound(f"there is no model {model.name!r}")
     number = rows.values_list("last_number", flat=True).get()
     payload = {"model": model.name, "number": number}
-    job = submit(tenant=actor.tenant, kind=KIND, payload=payload, created_by=actor.name)
+    if part_of is None:
+        job = submit(tenant=actor.tenant, kind=KIND, payload=payload, created_by=actor.name)
+    else:
+        (job,) = split(part_of, [Part(KIND, payload)])
     version = Version.objects.create(
         tenant=actor.tenant, model=model, number=number, job=job, created_by=actor.name, **said
     )
@@ -226,6 +245,7 @@ def delete_version(*, actor: Actor, version: Version, despite_consumers: bool = 
         model = lock_model(actor, version.model)
         locked = lock_version(actor, version)
         _refuse_checking([locked])
+        prefetch_related_objects([locked], Prefetch("files", VersionFile.objects.select_related("artifact")))
         check_consumers(model, despite_consumers, uses=f":{locked.number}")
         kept, digests, was_ready = _epitaph(actor, locked), _digests(locked), locked.state == VersionState.READY
         try:
@@ -261,8 +281,9 @@ def move_alias(*, actor: Actor, model: Model, name: str, version: Version) -> Al
         alias, _ = Alias.objects.update_or_create(
             model=locked, name=name, defaults=values, create_defaults={**values, "tenant": actor.tenant}
         )
+        alias.model, alias.before = locked, before.version.number if before else None
         mark_changed(locked)
-        details = {"before": before.version.number if before else None, "after": target.number}
+        details = {"before": alias.before, "after": target.number}
         record(actor=actor, verb="alias.move", subject=f"alias:{locked.name}@{name}", details=details)
     return alias
 
@@ -353,6 +374,12 @@ def _check_parent(model: Model, parent: Version | None) -> Version | None:
     return parent
 
 
+def _check_dataset(actor: Actor, dataset: Dataset | None) -> Dataset | None:
+    if dataset is not None and (dataset.tenant_id != actor.tenant.pk or dataset.state != DatasetState.READY):
+        raise InvalidInput.at("dataset", f"{dataset} is none that is ready")
+    return dataset
+
+
 def _refuse_checking(versions: Sequence[Version]) -> None:
     checking = [version.number for version in versions if version.state == VersionState.CHECKING]
     if checking:
@@ -367,12 +394,12 @@ def _in_use(what: str, error: ProtectedError | RestrictedError, mend: str) -> In
 
 
 def _digests(version: Version) -> list[str]:
-    found = [file.artifact.digest for file in version.files.select_related("artifact")]
+    found = [file.artifact.digest for file in version.files.all()]
     return [*found, *([version.serving.digest] if version.serving else [])]
 
 
 def _epitaph(actor: Actor, version: Version) -> DeletedVersion:
-    files = [file.facts() for file in version.files.select_related("artifact")]
+    files = [file.facts() for file in version.files.all()]
     parent = version.parent
     return DeletedVersion(
         tenant=actor.tenant,
@@ -390,6 +417,7 @@ def _epitaph(actor: Actor, version: Version) -> DeletedVersion:
             "measured": version.measured,
             "manifest": version.manifest,
             "parent": parent.number if parent else None,
+            "dataset": str(version.dataset) if version.dataset else None,
             "created_by": version.created_by,
             "created_at": version.created_at.isoformat(),
         },
