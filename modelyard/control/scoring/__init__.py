@@ -1,0 +1,1 @@
+"""Scoring: predictions for all rows of a dataset, by a job."""
