@@ -1,14 +1,17 @@
 """What every store checks: names before they are looked up, sizes while bytes arrive, digests before bytes leave."""
 
+import errno
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from modelyard.artifacts.store import ArtifactStore, Stored
-from modelyard.core.errors import ArtifactCorrupt, InvalidInput, NotFound, TooLarge
+from modelyard.core.errors import ArtifactCorrupt, InvalidInput, NotFound, TooLarge, Unavailable
 
 TENANT = re.compile(r"[0-9]{1,19}\Z", re.ASCII)
 DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def check_tenant(tenant: str) -> str:
@@ -28,6 +31,17 @@ def check_digest(digest: str) -> str:
 def missing(digest: str) -> NotFound:
     """Return the error that says that there is no such artifact."""
     return NotFound(f"there is no artifact {digest[:12]}", digest=digest)
+
+
+@contextmanager
+def room() -> Iterator[None]:
+    """Say of a full disk that it is one. Raises `Unavailable`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise Unavailable("there is no room left for artifacts: an operator must make some") from error
+        raise
 
 
 class Arriving:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from modelyard.artifacts.checking import Arriving, check_digest, check_tenant, checked, is_whole, missing
+from modelyard.artifacts.checking import Arriving, check_digest, check_tenant, checked, is_whole, missing, room
 from modelyard.artifacts.store import LEFTOVER_SECONDS, Stored
 from modelyard.core.errors import Unavailable
 
@@ -77,14 +77,15 @@ class DatabaseStore:
 
     @contextmanager
     def local(self, tenant: str, digest: str) -> Iterator[Path]:
-        """See `ArtifactStore.local`. The file is a copy, and gone afterwards."""
+        """See `ArtifactStore.local`. The file is a copy, and gone afterwards. Raises `Unavailable` on a full disk."""
         chunks = self.open(tenant, digest)
-        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="artifact-", dir=self._scratch) as folder:
+        with room():
+            self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lent = tempfile.TemporaryDirectory(prefix="artifact-", dir=self._scratch)
+        with lent as folder:
             path = Path(folder) / digest
-            with path.open("xb") as file:
-                for chunk in chunks:
-                    file.write(chunk)
+            with room(), path.open("xb") as file:
+                file.writelines(chunks)
             path.chmod(0o440)
             yield path
 

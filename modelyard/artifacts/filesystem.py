@@ -4,7 +4,6 @@ A file is written under `<root>/<tenant>/drafts/`, flushed to disk, and renamed 
 digest for a name is whole. The rename stays within the tenant's folder, so that each tenant may be a mount of its own.
 """
 
-import errno
 import os
 import time
 import uuid
@@ -21,13 +20,12 @@ from modelyard.artifacts.checking import (
     checked,
     is_whole,
     missing,
+    room,
 )
 from modelyard.artifacts.store import LEFTOVER_SECONDS, Stored
-from modelyard.core.errors import Unavailable
 
 CHUNK_BYTES = 1 << 20
 DRAFTS = "drafts"
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class FilesystemStore:
@@ -46,21 +44,17 @@ class FilesystemStore:
         folder = self._folder(tenant)
         draft = folder / DRAFTS / uuid.uuid4().hex
         try:
-            draft.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            arriving = Arriving(chunks, max_bytes)
-            with draft.open("xb") as file:
-                file.writelines(arriving)
-                file.flush()
-                os.fsync(file.fileno())
-            stored = arriving.stored
-            self._settle(tenant, draft, stored.digest)
-        except OSError as error:
-            if error.errno in NO_ROOM:
-                raise Unavailable("there is no room left for artifacts: an operator must make some") from error
-            raise
+            with room():
+                draft.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+                arriving = Arriving(chunks, max_bytes)
+                with draft.open("xb") as file:
+                    file.writelines(arriving)
+                    file.flush()
+                    os.fsync(file.fileno())
+                self._settle(tenant, draft, arriving.stored.digest)
         finally:
             draft.unlink(missing_ok=True)
-        return stored
+        return arriving.stored
 
     def open(self, tenant: str, digest: str) -> Iterator[bytes]:
         """See `ArtifactStore.open`."""

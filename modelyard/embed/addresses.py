@@ -7,7 +7,7 @@ from modelyard.control.rest.own import within
 from modelyard.embed.views import data_plane, nothing, ours
 
 urlpatterns = [
-    re_path(r"^(?P<path>(?:predict|v2)(?:/.*)?)\Z", data_plane, name="modelyard-data"),
+    re_path(r"^(?P<path>(?:predict|precomputed|v2)(?:/.*)?)\Z", data_plane, name="modelyard-data"),
     *(within(entry, ours) for entry in own),
     re_path(r"^api/(?P<rest>.*)\Z", ours(nothing)),
 ]

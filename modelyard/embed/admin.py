@@ -3,7 +3,7 @@
 The pages are made from the models themselves, so that a new table is there by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import apps
@@ -35,11 +35,13 @@ SEARCHED = (
     "problem",
 )
 PAGES = {
+    "modelyard_registry.dataset": ("console:dataset", {"tenant": "tenant.name", "ref": "reference"}),
     "modelyard_registry.model": ("console:model", {"tenant": "tenant.name", "name": "name"}),
     "modelyard_registry.version": (
         "console:version",
         {"tenant": "tenant.name", "name": "model.name", "number": "number"},
     ),
+    "modelyard_schedules.schedule": ("console:schedule", {"tenant": "tenant.name", "schedule": "name"}),
     "modelyard_tenancy.tenant": ("console:models", {"tenant": "name"}),
 }
 """Tables whose rows have a page in the console."""
@@ -67,9 +69,6 @@ class LookAt(admin.ModelAdmin):
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         return [field.name for field in fields_of(self.model) if field.name in SEARCHED]
 
-    def get_list_select_related(self, request: HttpRequest) -> list[str] | bool:
-        return [field.name for field in _small(self.model) if field.is_relation] or False
-
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         link = ["in_the_console"] if self.model._meta.label_lower in PAGES else []
         return link + [_Whole(field) if isinstance(field, LARGE) else field.name for field in fields_of(self.model)]
@@ -87,11 +86,15 @@ class LookAt(admin.ModelAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Leave out what is large in lists: only the page of one row reads it, one row at a time."""
+        """Leave out what is large in lists: only the page of one row reads it, one row at a time.
+
+        What a row names is read along with it, and what that is named by: a plan is the plan of a deployment, which is
+        that of a model.
+        """
         rows = super().get_queryset(request)
-        below = [field for field in _small(self.model) if field.is_relation]
-        related = [f"{field.name}__{name}" for field in below for name in _large(field.related_model)]
-        return rows.select_related(*(field.name for field in below)).defer(*_large(self.model), *related)
+        named = dict(_named(self.model))
+        large = [f"{path}__{name}" for path, model in named.items() for name in _large(model)]
+        return rows.select_related(*named).defer(*_large(self.model), *large)
 
     @admin.display(description="in the console")
     def in_the_console(self, row: Model) -> SafeString | str:
@@ -118,6 +121,16 @@ class _Whole:
 
 def _small(model: Any) -> list[Any]:
     return [field for field in fields_of(model) if not isinstance(field, LARGE) and not field.primary_key]
+
+
+def _named(model: Any) -> Iterator[tuple[str, Any]]:
+    """Give the path to each table that a row of `model` names, and, of ours among them, to those that these name."""
+    for field in _small(model):
+        if field.is_relation:
+            yield field.name, field.related_model
+            if field.related_model._meta.label_lower.startswith("modelyard_"):
+                below = [inner for inner in _small(field.related_model) if inner.is_relation]
+                yield from ((f"{field.name}__{inner.name}", inner.related_model) for inner in below)
 
 
 def _large(model: Any) -> list[str]:

@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.core.checks import register
+from django.core.checks import Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
 
@@ -30,4 +30,4 @@ class EmbedConfig(AppConfig):
         process.answer_the_console()
         for check in checks.ALL:
             register(check, "modelyard")
-        register(checks.check_cache, "modelyard", deploy=True)
+        register(checks.check_tenant, Tags.database)

@@ -1,8 +1,9 @@
 """`manage.py check`: each thing in a project that would keep us from working, with what mends it."""
 
+import os
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.checks import CheckMessage, Error, Warning
-from django.db import DEFAULT_DB_ALIAS, connections, router
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, router
 from django.template import TemplateDoesNotExist, engines
 from django.template.loader import get_template
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.module_loading import import_string
 
+from modelyard.control.tenancy.models import Tenant
+from modelyard.core.metrics import nearest
 from modelyard.embed.project import EXAMPLE, Unfit, adopted
 
 OURS = Path(__file__).resolve().parent.parent
@@ -29,6 +32,8 @@ MIDDLEWARE = (
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 )
 OLDEST_SQLITE = (3, 35, 0)
+MOST_TENANTS = 300
+"""Names that a wrong one is compared with."""
 FOLDERS = ("home", "artifacts", "exchange", "spool", "cache")
 
 
@@ -158,7 +163,12 @@ def check_folders(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
     found = adopted()
     if isinstance(found, Unfit):
         return []
-    wrong = [(name, reason) for name in FOLDERS if (reason := _unwritable(getattr(found, name)))]
+    reasons = {name: reason for name in FOLDERS if (reason := _unwritable(getattr(found, name)))}
+    wrong = [
+        (name, reason)
+        for name, reason in reasons.items()
+        if name == "home" or "home" not in reasons or not getattr(found, name).is_relative_to(found.home)
+    ]
     return [
         Error(
             f"MODELYARD[{name.upper()!r}]: {getattr(found, name)} cannot be written to: {reason}",
@@ -271,17 +281,39 @@ def _derives(path: str, base: str) -> bool:
     return isinstance(one, type) and issubclass(one, other)
 
 
-def check_cache(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
-    """Wrong passwords are counted for all processes together (`check --deploy`)."""
-    backend = str(settings.CACHES.get("default", {}).get("BACKEND", ""))
-    if not backend.endswith(("LocMemCache", "DummyCache")):
+def check_environments(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
+    """The other Python environments are there. What they hold, `manage.py modelyard doctor` looks at."""
+    found = adopted()
+    if isinstance(found, Unfit):
         return []
     return [
         Warning(
-            f"the console counts wrong passwords in the default cache, and {backend.rpartition('.')[2]} "
-            "is not shared by the processes of a server",
-            hint="CACHES['default'] with Redis, Memcached, the database or files",
-            id="modelyard.W016",
+            f"MODELYARD['ENVIRONMENTS']: {name!r} is {path}, which is no program: versions that need it are not served",
+            hint="name the environment's interpreter, as /opt/old/bin/python, or take the entry out",
+            id="modelyard.W018",
+        )
+        for name, path in found.environments.items()
+        if not (path.is_file() and os.access(path, os.X_OK))
+    ]
+
+
+def check_tenant(app_configs: Any = None, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """`MODELYARD['TENANT']` is there. Asked only where Django may ask the database: `check --database default`."""
+    found = adopted()
+    if isinstance(found, Unfit) or not found.tenant or DEFAULT_DB_ALIAS not in (databases or ()):
+        return []
+    try:
+        names = list(Tenant.objects.order_by("name").values_list("name", flat=True)[:MOST_TENANTS])
+        is_there = Tenant.objects.filter(name=found.tenant).exists()
+    except DatabaseError:
+        return []  # not migrated yet, which migrations say themselves
+    if is_there or not names:
+        return []
+    return [
+        Warning(
+            f"MODELYARD['TENANT']: there is no tenant {found.tenant!r}, {nearest(found.tenant, names)}",
+            hint=f"`manage.py modelyard tenants create {found.tenant}` makes it",
+            id="modelyard.W019",
         )
     ]
 
@@ -297,4 +329,5 @@ ALL: tuple[Callable[..., list[CheckMessage]], ...] = (
     check_people,
     check_templates,
     check_middleware,
+    check_environments,
 )

@@ -24,7 +24,8 @@ from modelyard.core.errors import NotFound
 from modelyard.exchange import passes
 
 LONGEST_SECONDS = 600.0
-DATA = ("predict", "v2")
+DATA = ("predict", "precomputed", "v2")
+RUNSERVER_PORT = ":8000"
 
 
 class Bare(WSGIHandler):
@@ -43,7 +44,18 @@ class Bare(WSGIHandler):
         self._view_middleware: list[Any] = []
         self._template_response_middleware: list[Any] = []
         self._exception_middleware: list[Any] = []
-        self._middleware_chain = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined]
+        self._middleware_chain = _untold(convert_exception_to_response(self._get_response))  # type: ignore[attr-defined]
+
+
+def _untold(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep Django from logging what is refused: the client raises it. What broke was logged where it did."""
+
+    def answered(request: Any) -> Any:
+        response = answer(request)
+        response._has_been_logged = True  # as django.utils.log.log_response leaves it
+        return response
+
+    return answered
 
 
 def _whole(response: Any) -> Iterator[bytes]:
@@ -103,10 +115,14 @@ def tenant_name() -> str:
 
 
 def address() -> str:
-    """Return where users find us; where no setting says it, an address at a host that the project answers to."""
+    """Return where users find us; where no setting says it, a host that the project answers to.
+
+    While it is developed (`DEBUG`), that is where `runserver` listens unless it is told another port.
+    """
     public = str(settings.MODELYARD.public_url)
     if public:
         parts = urlsplit(public)
         return f"{parts.scheme}://{parts.netloc}{root().rstrip('/')}"
     named = [host.lstrip(".") for host in settings.ALLOWED_HOSTS if "*" not in host]
-    return f"http://{named[0] if named else 'localhost'}{root().rstrip('/')}"
+    port = RUNSERVER_PORT if settings.DEBUG else ""
+    return f"http://{named[0] if named else 'localhost'}{port}{root().rstrip('/')}"

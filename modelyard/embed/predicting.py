@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from asgiref.sync import sync_to_async
 from django.db.models import Manager, QuerySet
+from django.db.models.query import RawQuerySet
 
 from modelyard.client.records import Answer
 from modelyard.client.rows import plain
@@ -29,6 +30,8 @@ from modelyard.serving.router import representative
 from modelyard.serving.served import Snapshot, TenantView, VersionView
 
 GRACE_SECONDS = 1.0
+ROWS = (QuerySet, RawQuerySet, Manager, list, tuple)
+"""What may hold none, and is then answered with none."""
 _by_name: tuple[Snapshot | None, dict[str, TenantView]] = (None, {})
 
 
@@ -54,7 +57,7 @@ def predict(
         tenant: whose model; else `MODELYARD["TENANT"]`, else the only tenant that there is.
 
     Returns:
-        The predictions in the order of the rows; of a QuerySet without rows, none.
+        The predictions in the order of the rows; of a QuerySet or a list without rows, none.
 
     Raises:
         InvalidInput: when a row does not fit the version's signature, or a field for a needed column is missing;
@@ -69,7 +72,7 @@ def predict(
     core = this_core()
     owner = _owner(core, tenant or core.settings.tenant)
     body = body_for(rows, lambda: _answering(core, owner, reference).signature, fields, int(core.settings.max_rows))
-    if isinstance(rows, (QuerySet, Manager)) and not (body.get("data") or body.get("rows")):
+    if isinstance(rows, ROWS) and not (body.get("data") or body.get("rows")):
         view = _answering(core, owner, reference)
         return Answer(model=view.model, version=view.number, predictions=[])
     if entity_ids is not None:

@@ -30,6 +30,10 @@ class Here:
         found = core()
         return InProcess(found, found.settings.request_timeout_seconds).predict(tenant, reference, rows)
 
+    def stored(self, tenant: Tenant, model: str, entity: str) -> dict[str, Any]:
+        found = core()
+        return InProcess(found, found.settings.request_timeout_seconds).stored(tenant, model, entity)
+
 
 def answer_the_console() -> None:
     """Let the console ask this process's core, which is made when it does."""

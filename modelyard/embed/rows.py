@@ -32,6 +32,9 @@ def body_for(
         InvalidInput: when a needed field is missing, before any query is run.
         TooLarge: when there are too many rows.
     """
+    if isinstance(rows, type) and issubclass(rows, Model):
+        name = rows.__name__
+        raise InvalidInput(f"the model {name} itself was given: expected rows, as {name}.objects.all()")
     if isinstance(rows, Manager):
         rows = rows.all()
     if isinstance(rows, Model):
@@ -46,7 +49,7 @@ def body_for(
                 "`fields` is for a QuerySet of instances: this one gives values, whose names are columns"
             )
         return _of_values(_bounded(rows, max_rows))
-    if isinstance(rows, (list, tuple)) and rows and isinstance(rows[0], Model):
+    if isinstance(rows, (list, tuple)) and (not rows or isinstance(rows[0], Model)):
         return _of_instances(rows, _lookups(signature(), fields))
     if fields:
         raise InvalidInput(f"`fields` is for a QuerySet or model instances: got {type(rows).__name__}")
@@ -104,7 +107,7 @@ def _body(wanted: list[tuple[Column, str]], data: list[list[Any]]) -> dict[str, 
 
 
 def _bounded(rows: QuerySet[Any], max_rows: int) -> list[Any]:
-    found = list(rows if rows.query.is_sliced else rows[: max_rows + 1])
+    found = list(rows[: max_rows + 1])
     if len(found) > max_rows:
         raise TooLarge(
             f"the QuerySet has more than {max_rows} rows: predict for slices of it, or set MODELYARD['MAX_ROWS']",

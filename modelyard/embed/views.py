@@ -9,17 +9,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.handlers.wsgi import LimitedStream
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django_htmx.middleware import HtmxMiddleware
 
-from modelyard.config.bounds import OVERHEAD_BYTES, SMALL_BYTES, too_large
+from modelyard.config.bounds import Bound, CountedInput
 from modelyard.config.middleware import HEADERS, POLICY, RequestId
-from modelyard.control.rest.errors import NOTHING_HERE, json_answer
+from modelyard.control.rest.errors import NOTHING_HERE, json_answer, translate
+from modelyard.control.rest.limits import bound_by
 from modelyard.control.rest.own import View, own_view
 from modelyard.control.rest.public import asked_at, root
 from modelyard.core.errors import ModelyardError, NotFound
@@ -45,8 +47,12 @@ def ours(view: View) -> View:
             error = _refusal(request, inner)
             if error is not None:
                 return json_answer(request, error)
+            _take_whole(request)
             with translation.override("en"), asked_at(request.build_absolute_uri(root())):
-                return _rendered(checked(request, *args, **kwargs))
+                try:
+                    return _rendered(checked(request, *args, **kwargs))
+                except UnreadablePostError as broken:
+                    return json_answer(request, translate(broken))
 
         chain: Next = RequestId(_secured(HtmxMiddleware(answer)))
         return chain(request)
@@ -66,17 +72,22 @@ def _rendered(response: Any) -> HttpResponseBase:
 
 def _refusal(request: HttpRequest, view: View) -> ModelyardError | None:
     """Return why the body is not taken; its size is told, or known where the server has received it already."""
-    owner = getattr(view, "cls", None) or getattr(view, "view_class", None) or view
-    bound = SMALL_BYTES
-    if getattr(owner, "takes_uploads", False):
-        bound = int(settings.MODELYARD.max_upload_bytes) + OVERHEAD_BYTES
+    bound = Bound(bound_by(view))
     told = str(request.META.get("CONTENT_LENGTH") or "")
     size = int(told) if told.isascii() and told.isdigit() and len(told) < 19 else 0
     body = getattr(request, "_stream", None)
     if not told and body is not None and hasattr(body, "seek") and body.seekable():
         size = body.seek(0, 2)
         body.seek(0)
-    return too_large(bound) if size > bound else None
+    return bound.passed() if size > bound.max_bytes else None
+
+
+def _take_whole(request: Any) -> None:
+    """Let a body that breaks off fail where it is read; WSGI servers hand on what came before."""
+    stream = getattr(request, "_stream", None)
+    if isinstance(stream, LimitedStream) and not request._read_started:
+        counted: Any = CountedInput(request.META["wsgi.input"], stream.limit, stream.limit)
+        request._stream = LimitedStream(counted, stream.limit)
 
 
 def _secured(get_response: Any) -> Next:

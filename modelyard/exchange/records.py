@@ -19,7 +19,7 @@ class Answered(msgspec.Struct, frozen=True, tag="answered", omit_defaults=True):
         probability: with which the plan gave the request to this version; None when the request named it.
         seconds: from the request's arrival to its answer.
         inputs: the matrix's float64 values, little-endian, row by row, or column name to its values.
-        outputs: output name to its values.
+        outputs: output name to its values; of a precomputed answer, which has no inputs, the parts of its body.
         entities: one for each row, or none.
         protocol: that it came by.
         request_id: of the answer's header.

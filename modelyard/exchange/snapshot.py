@@ -94,6 +94,28 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     timeout_seconds: float | None = None
 
 
+class Precomputed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Answers that were computed before they were asked for, in a file of the form of `core.precomputed`.
+
+    Attributes:
+        number: of the publication, among its model's.
+        digest: sha256 of the file.
+        size_bytes: of the file.
+        version: number of the version that gave the answers.
+        version_id: its id, unique in the whole installation; goes into prediction ids.
+        entity: the column whose values are the keys.
+        rows: how many answers there are.
+    """
+
+    number: int
+    digest: str
+    size_bytes: int
+    version: int
+    version_id: int
+    entity: str
+    rows: int
+
+
 class ModelDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     """How one model is served. `versions` holds the plan's, the aliases' and every other `ready` one that may be
     addressed by number."""
@@ -103,3 +125,4 @@ class ModelDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     versions: dict[int, ServedVersion] = {}
     aliases: dict[str, int] = {}
     limits: Limits = Limits()
+    precomputed: Precomputed | None = None

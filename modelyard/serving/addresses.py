@@ -19,10 +19,12 @@ class Verb(Enum):
     DESCRIBE = auto()
     METADATA = auto()
     READY = auto()
+    PRECOMPUTED = auto()
     NONE = auto()
 
 
 _MAX_REMEMBERED = 200
+_PRECOMPUTED = "/precomputed/"
 _NOBODY = Reference("")
 
 
@@ -32,33 +34,45 @@ class Address:
     Attributes:
         reference: what shall answer.
         model_text: the model as the path names it.
+        entity: whose stored answer is asked for; empty where none is named.
         error: why there is no such address; told only to those with a key.
     """
 
-    __slots__ = ("error", "model", "model_text", "reference", "verb")
+    __slots__ = ("entity", "error", "model", "model_text", "reference", "verb")
 
     def __init__(
-        self, verb: Verb, reference: Reference = _NOBODY, model_text: str = "", error: ModelyardError | None = None
+        self,
+        verb: Verb,
+        reference: Reference = _NOBODY,
+        model_text: str = "",
+        error: ModelyardError | None = None,
+        entity: str = "",
     ) -> None:
         self.verb = verb
         self.reference = reference
         self.model = reference.model
         self.model_text = model_text
+        self.entity = entity
         self.error = error
 
 
 def find_address(method: str, path: str) -> Address:
     """Read a path, percent-decoded. Never raises: what does not exist is an address with an error."""
-    return _remembered(method, path) if len(path) <= _MAX_REMEMBERED else _find(method, path)
+    # Entities are too many to be remembered: they would drive out what is worth it.
+    if len(path) > _MAX_REMEMBERED or path.startswith(_PRECOMPUTED):
+        return _find(method, path)
+    return _remembered(method, path)
 
 
 def _find(method: str, path: str) -> Address:
     try:
         if path.startswith("/predict/"):
             return _predict(method, path[9:])
+        if path.startswith(_PRECOMPUTED):
+            return _precomputed(method, path.removeprefix(_PRECOMPUTED))
         if path == "/v2" or path.startswith("/v2/"):
             return _v2(method, path[3:].strip("/"))
-        raise NotFound("no such address: expected /predict/{model}, or one below /v2")
+        raise NotFound("no such address: expected /predict/{model}, /precomputed/{model}/{entity}, or one below /v2")
     except ModelyardError as error:
         return Address(Verb.NONE, error=copy(error))
 
@@ -71,6 +85,16 @@ def _predict(method: str, text: str) -> Address:
     reference = _reference(text)
     _expect(method, "POST", "GET")
     return Address(Verb.DESCRIBE if method == "GET" else Verb.PREDICT, reference, text)
+
+
+def _precomputed(method: str, path: str) -> Address:
+    """Read a model's name and an entity: all that follows, slashes too."""
+    text, _, entity = path.partition("/")
+    reference = _reference(text)
+    if reference.version is not None or reference.alias is not None:
+        raise NotFound(f"`{text}` names a version: expected a model's name alone before an entity")
+    _expect(method, "GET")
+    return Address(Verb.PRECOMPUTED, reference, text, entity=entity)
 
 
 def _v2(method: str, path: str) -> Address:

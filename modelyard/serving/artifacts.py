@@ -27,6 +27,8 @@ class LocalArtifacts:
     def __init__(self, folder: Path, store: ArtifactStore) -> None:
         self._folder = folder
         self._store = store
+        self.in_use: frozenset[str] = frozenset()
+        """Digests of files that are read while they serve, and not only when they are loaded."""
 
     def fetch(self, tenant: str, digest: str) -> Path:
         """Return a file that has the digest, and stays.
@@ -50,11 +52,13 @@ class LocalArtifacts:
         return path
 
     def prune(self, keep: set[str], now: float | None = None, keep_seconds: float = KEEP_SECONDS) -> None:
-        """Delete the files that no load has touched for a week, but those whose digest is in `keep`."""
+        """Delete the files that no load has touched for a week, but those in use, or whose digest is in `keep`."""
         moment = time.time() if now is None else now
         for path in self._folder.glob("*/*"):
+            if path.name in keep or path.name in self.in_use:
+                continue
             try:
-                if path.name not in keep and moment - path.stat().st_mtime > keep_seconds:
+                if moment - path.stat().st_mtime > keep_seconds:
                     path.unlink()
             except FileNotFoundError:
                 continue

@@ -20,6 +20,7 @@ from modelyard.artifacts.store import ArtifactStore
 from modelyard.core.errors import ModelyardError, NotFound, TooLarge, Unavailable
 from modelyard.core.schema import openapi
 from modelyard.core.settings import Settings
+from modelyard.core.tensors import take
 from modelyard.exchange.medium import FolderMedium, Medium
 from modelyard.exchange.spool import Spool
 from modelyard.serving import origins
@@ -27,7 +28,7 @@ from modelyard.serving.access import authorise
 from modelyard.serving.addresses import Address, Verb, find_address
 from modelyard.serving.artifacts import LocalArtifacts
 from modelyard.serving.call import BodyProtocol, Call, Part
-from modelyard.serving.delivery import Delivery, internal, send, take
+from modelyard.serving.delivery import Delivery, internal, send
 from modelyard.serving.engine import Engine, stopping
 from modelyard.serving.loader import Loader
 from modelyard.serving.message import JSON, Done, Headers, Request, Response
@@ -39,6 +40,7 @@ from modelyard.serving.recorder import Recorder
 from modelyard.serving.refusal import refusal
 from modelyard.serving.router import choose, representative
 from modelyard.serving.served import ModelSlot, ServedModel, TenantView, VersionView
+from modelyard.serving.stored import StoredAnswers, describe
 from modelyard.serving.work import Work
 
 log = logging.getLogger(__name__)
@@ -65,9 +67,13 @@ class Core:
         self.spool = Spool(settings.spool, medium, settings.max_spool_bytes)
         self.recorder = Recorder(self.spool)
         self._delivery = Delivery(self.recorder)
-        loader = Loader(LocalArtifacts(cache / "artifacts", store), settings)
+        artifacts = LocalArtifacts(cache / "artifacts", store)
+        loader = Loader(artifacts, settings)
         self.engine = Engine(settings, loader, deliver=self._delivery.deliver, defer=defer)
-        self.pickup = Pickup(medium, FolderMedium(cache / "snapshot"), self.engine, self.recorder, settings.preload)
+        self._stored = StoredAnswers(settings, artifacts, self.recorder, self._delivery)
+        self.pickup = Pickup(
+            medium, FolderMedium(cache / "snapshot"), self.engine, self._stored, self.recorder, settings.preload
+        )
         self._stopped = threading.Event()
         self._clock = threading.Thread(target=self._watch_clock, name="clock", daemon=True)
         self._max_rows: int = settings.max_rows
@@ -81,6 +87,7 @@ class Core:
             Verb.DESCRIBE: self._describe,
             Verb.METADATA: self._metadata,
             Verb.READY: self._ready,
+            Verb.PRECOMPUTED: self._precomputed,
         }
 
     def start(self) -> None:
@@ -91,11 +98,16 @@ class Core:
         if not self.pickup.has_seen:
             log.info("waiting_for_snapshot", extra={"action": "waiting_for_snapshot", "reason": self._awaited()})
 
+    def await_loaded(self, seconds: float) -> bool:
+        """Wait until what is preloaded is loaded, or cannot be; False: it takes longer, or nothing is published."""
+        return self.pickup.has_seen and self.pickup.settled.wait(seconds)
+
     def stop(self) -> None:
         """Finish what is under way, seal the spool, unload."""
         self._stopping = True
         self._decoding.shutdown(wait=True)
         self.pickup.stop()
+        self._stored.stop()
         self.engine.stop()
         self._stopped.set()
         if self._clock.is_alive():
@@ -204,6 +216,10 @@ class Core:
         slot = find_slot(call, address.model)
         served = slot.served
         if served is not None:
+            named = address.reference.version is not None or address.reference.alias is not None
+            own = named or address.verb is Verb.PRECOMPUTED  # these answer whatever the plan is
+            if not own and served.champion is None and slot.failure is not None and slot.refused == slot.wanted:
+                raise copy(slot.failure)  # a version was promoted: it is only that it cannot be loaded
             step(call, address, served)
             return
 
@@ -244,6 +260,14 @@ class Core:
         queues = [self.engine.queue(view.key, view.name, view.version) for view in views]
         ready = all(queue.is_ready for queue in queues)
         answer(call, {"name": address.model_text, "ready": ready}, 200 if ready else 503)
+
+    def _precomputed(self, call: Call, address: Address, served: ServedModel) -> None:
+        slot = find_slot(call, address.model)
+        if not address.entity:
+            answer(call, *describe(slot.stored))
+            return
+        deadline = call.started + self._timeout_seconds
+        self._stored.answer(call, slot.stored, address.entity, deadline, self._guarded)
 
     def _infer(self, call: Call, address: Address, served: ServedModel) -> None:
         limits = served.document.limits

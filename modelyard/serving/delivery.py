@@ -7,7 +7,7 @@ from typing import Any
 
 from modelyard.core.errors import ModelyardError
 from modelyard.core.signature import Signature
-from modelyard.core.tensors import Batch
+from modelyard.core.tensors import Batch, take
 from modelyard.exchange.prediction_ids import Maker
 from modelyard.exchange.records import Answered, Failed, Record
 from modelyard.serving.call import Call, Outcome, Part
@@ -25,11 +25,15 @@ class Internal(ModelyardError):
 
 
 class Delivery:
-    """Encodes, records in one write, and only then lets answers leave. Safe in threads; never raises."""
+    """Encodes, records in one write, and only then lets answers leave. Safe in threads; never raises.
+
+    Attributes:
+        ids: the process's maker of prediction ids.
+    """
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._ids = Maker()
+        self.ids = Maker()
 
     def deliver(self, works: Sequence[Work]) -> None:
         """Take works back from the engine."""
@@ -77,7 +81,7 @@ class Delivery:
             raise AssertionError("a work that comes back without an error has an answer")
         outputs = outputs_of(part.answer)
         tenant = call.tenant
-        identity = self._ids.make(call.at, tenant.number, part.view.version.id, tenant.mac_key)
+        identity = self.ids.make(call.at, tenant.number, part.view.version.id, tenant.mac_key)
         ids = [f"{identity}.{row}" for row in range(batch.n_rows)]
         entities = call.decoded.entities
         if part.rows is not None:
@@ -136,14 +140,6 @@ def _counterparts(asked: Signature, other: Signature) -> dict[str, str]:
         else:
             del names[mine.name]
     return names
-
-
-def take(batch: Batch, rows: Sequence[int]) -> Batch:
-    """Return some rows of a batch."""
-    places = list(rows)
-    if batch.matrix is not None:
-        return Batch(len(places), matrix=batch.matrix[places])
-    return Batch(len(places), columns={name: array[places] for name, array in (batch.columns or {}).items()})
 
 
 def failure(call: Call, error: ModelyardError, part: Part | None = None) -> tuple[Response, Sequence[Record]]:

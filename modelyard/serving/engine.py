@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 
-from modelyard.core.errors import ModelyardError, Unavailable
+from modelyard.core.errors import InvalidInput, ModelFailed, ModelRefused, ModelyardError, Unavailable
 from modelyard.core.settings import Settings
 from modelyard.exchange.snapshot import ServedVersion
 from modelyard.serving.loader import Loader
 from modelyard.serving.queue import Defer, Deliver, QueueLimits, Retired, VersionQueue
-from modelyard.serving.residency import VersionKey, expected_bytes, held_bytes, on_demand_bytes, to_unload
+from modelyard.serving.residency import NEVER_ASKED, VersionKey, expected_bytes, held_bytes, on_demand_bytes, to_unload
 from modelyard.serving.work import Work
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class Engine:
         self._queues: dict[VersionKey, VersionQueue] = {}
         self._pinned: frozenset[VersionKey] = frozenset()
         self._awaited: Counter[VersionKey] = Counter()
+        self._unloaded: dict[VersionKey, str] = {}
         self._lock = threading.Lock()
         self._stopping = False
         self._loading = ThreadPoolExecutor(LOADING_THREADS, thread_name_prefix="load")
@@ -89,7 +90,9 @@ class Engine:
             queue = VersionQueue(
                 name, deliver=self._deliver, defer=self._defer, pool=self._running, limits=self._limits
             )
-            queue.held_bytes = expected_bytes(version)
+            tried = self._queues.get(key)
+            queue.broken = tried is not None and tried.broken
+            queue.held_bytes = 0 if queue.broken else expected_bytes(version)
             self._queues[key] = queue
             self.loads += 1
             self._loading.submit(self._load, key, queue, version)
@@ -139,7 +142,7 @@ class Engine:
         """Return the version's state as the model repository extension calls it, and why it is not ready."""
         queue = self._queues.get(key)
         if queue is None:
-            return "UNAVAILABLE", "unloaded"
+            return "UNAVAILABLE", self._unloaded.get(key, NEVER_ASKED)
         if queue.failure is not None:
             return "UNAVAILABLE", queue.failure.message
         return ("READY", "") if queue.is_ready else ("LOADING", "")
@@ -165,6 +168,8 @@ class Engine:
                 and queue.last_used < (before if key in named else looked_at)
             ]
             queues = [self._queues.pop(key) for key in idle]
+            self._unloaded |= dict.fromkeys(idle, "unloaded: nobody asked for it")
+            self._unloaded = {key: why for key, why in self._unloaded.items() if key in named}
         for queue in queues:
             queue.retire()
         self._loader.prune({digest for _, _, digest in planned})
@@ -192,12 +197,14 @@ class Engine:
         except Exception as error:
             log.error("load_failed", extra={"action": "load_failed", "version": queue.name}, exc_info=error)
             queue.held_bytes = 0
+            queue.broken = _is_broken(error)
             queue.failed(_as_unavailable(queue.name, error))
             return
         log.info(
             "loaded",
             extra={"action": "loaded", "version": queue.name, "seconds": round(time.monotonic() - started, 3)},
         )
+        queue.broken = False
         queue.loaded(runtime, inline=not version.isolated)
         self._make_room(key)
 
@@ -207,8 +214,8 @@ class Engine:
         Raises:
             Unavailable: when it is too large by itself, or all that could go is in use for too long.
         """
-        if key in self._pinned:
-            return
+        if key in self._pinned or queue.broken:
+            return  # nothing that works goes for what has shown that it does not: its room is made once it is loaded
         if queue.held_bytes > self._max_loaded_bytes:
             raise Unavailable(
                 f"about {queue.held_bytes >> 20} MiB once loaded, of {self._max_loaded_bytes >> 20} MiB for all that "
@@ -225,6 +232,7 @@ class Engine:
         with self._lock:
             chosen = to_unload(self._queues, self._pinned, self._max_loaded_bytes, key)
             queues = [self._queues.pop(one) for one in chosen]
+            self._unloaded |= dict.fromkeys(chosen, "unloaded: others needed the room")
             fits = on_demand_bytes(self._queues, self._pinned) <= self._max_loaded_bytes
         for queue in queues:
             log.info("unloaded", extra={"action": "unloaded", "version": queue.name, "bytes": queue.held_bytes})
@@ -255,6 +263,11 @@ class _Countdown:
 def stopping() -> Unavailable:
     """Return what those are told who come when the server ends."""
     return Unavailable("the server is stopping; try again", retry_after=1)
+
+
+def _is_broken(error: Exception) -> bool:
+    """Tell whether the model itself is the reason, and not that it could not be had, or had no room."""
+    return isinstance(error, ModelRefused | ModelFailed | InvalidInput)
 
 
 def _as_unavailable(name: str, error: Exception) -> Unavailable:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 Headers = Sequence[tuple[bytes, bytes]]
 """Lower-case name and value, in order."""
 
+NOT_MODIFIED = 304
+"""Its answer has no body, and no length of one (RFC 9110, section 8.6)."""
 JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
 
 

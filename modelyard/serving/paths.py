@@ -3,4 +3,4 @@
 
 def is_data_path(path: str) -> bool:
     """Tell whether the data plane answers this (percent-decoded) path."""
-    return path.startswith(("/predict/", "/v2/")) or path in ("/predict", "/v2")
+    return path.startswith(("/predict/", "/v2/", "/precomputed/")) or path in ("/predict", "/v2", "/precomputed")

@@ -20,6 +20,7 @@ from modelyard.serving.engine import Engine, stopping
 from modelyard.serving.recorder import Recorder
 from modelyard.serving.residency import VersionKey
 from modelyard.serving.served import ModelSlot, ServedModel, Snapshot, TenantView, VersionView
+from modelyard.serving.stored import StoredAnswers
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +42,20 @@ class Pickup:
     """
 
     def __init__(
-        self, medium: Medium, cache: Medium, engine: Engine, recorder: Recorder, preload: tuple[str, ...]
+        self,
+        medium: Medium,
+        cache: Medium,
+        engine: Engine,
+        stored: StoredAnswers,
+        recorder: Recorder,
+        preload: tuple[str, ...],
     ) -> None:
         self.snapshot = Snapshot({})
         self.settled = threading.Event()
         self._medium = medium
         self._cache = cache
         self._engine = engine
+        self._stored = stored
         self._recorder = recorder
         self._preload = preload
         self._index: bytes | None = None
@@ -75,6 +83,7 @@ class Pickup:
         for tenant in self.snapshot.tenants.values():
             for slot in tenant.slots.values():
                 slot.fail(stopping())
+                slot.stored.fail(stopping())
 
     def fetch(self, slot: ModelSlot) -> None:
         """Read a model's document for its first use, off this thread."""
@@ -89,6 +98,7 @@ class Pickup:
         for tenant in self.snapshot.tenants.values():
             for slot in tenant.slots.values():
                 slot.expire(now)
+                slot.stored.expire(now)
 
     def look(self) -> None:
         """Read what has changed.
@@ -159,6 +169,7 @@ class Pickup:
         for tenant in self.snapshot.tenants.values():
             for slot in tenant.slots.values():
                 current = slot.served
+                settled = self._stored.look(slot.stored, now) and settled
                 if current is None:
                     if not self._is_preloaded(slot):
                         continue
@@ -171,8 +182,16 @@ class Pickup:
                 if slot.pending != slot.wanted:
                     slot.pending = slot.wanted
                     self._reading.submit(self._refresh, slot, slot.wanted)
-        if settled:
+        if settled and not self.settled.is_set():
+            self._tell_unknown()
             self.settled.set()
+
+    def _tell_unknown(self) -> None:
+        """Warn of names for preloading that no model has: a slip there would show as a slow first answer alone."""
+        known = {"all", "none"}.union(*(tenant.slots for tenant in self.snapshot.tenants.values()))
+        unknown = sorted(set(self._preload) - known)
+        if unknown:
+            log.warning("preload_unknown", extra={"action": "preload_unknown", "models": ", ".join(unknown)})
 
     def _is_preloaded(self, slot: ModelSlot) -> bool:
         return "all" in self._preload or slot.name in self._preload
@@ -185,6 +204,7 @@ class Pickup:
             planned = served.planned()
             for view in planned:
                 _ = view.decoder, view.encoder
+            self._stored.bring(slot, served)
         except Exception as error:
             self._not_taken(slot, digest, error)
             return
@@ -203,7 +223,7 @@ class Pickup:
 
     def _taken(self, slot: ModelSlot, served: ServedModel) -> None:
         if slot.wanted == served.digest:
-            slot.refused = ""
+            slot.refused, slot.failure = "", None
             slot.swap(served)
             self._keep(_good_key(slot), served.digest.encode())
             log.info("swapped", extra={"action": "swapped", "tenant": slot.tenant, "model": slot.name})
@@ -216,8 +236,9 @@ class Pickup:
         slot.refused, slot.retry_at = digest, time.monotonic() + RETRY_SECONDS
         if slot.pending == digest:
             slot.pending = ""
-        slot.fail(_as_unavailable(slot.name, error))
-        if first and slot.served is not None and slot.served.digest == digest:
+        slot.failure = _as_unavailable(slot.name, error)
+        slot.fail(slot.failure)
+        if slot.served is not None and slot.served.digest == digest:
             self._fall_back(slot, digest)
         if first:
             self._recorder.event("refused", tenant=slot.tenant, model=slot.name, message=_reason(error))
@@ -301,6 +322,7 @@ class Pickup:
                     if self._is_preloaded(slot):
                         pinned |= plan
         self._engine.pin(pinned)
+        self._stored.tidy({slot.stored for tenant in self.snapshot.tenants.values() for slot in tenant.slots.values()})
         self._engine.retire_idle(planned, named, now)
         if time.monotonic() - self._swept >= SWEEP_SECONDS:
             self._swept = time.monotonic()

@@ -39,7 +39,7 @@ class VersionQueue:
     """A version's waiting works, its runtime once it is loaded, and who runs it.
 
     The lock guards all state and is held for microseconds. `_running` says that somebody has the runtime; only
-    that one touches it.
+    that one touches it. `broken`: the model itself was why it did not load, now or when last tried.
     """
 
     def __init__(self, name: str, *, deliver: Deliver, defer: Defer, pool: Executor, limits: "QueueLimits") -> None:
@@ -48,6 +48,7 @@ class VersionQueue:
         self.last_used = time.monotonic()
         self.held_bytes = 0
         self.failure: ModelyardError | None = None
+        self.broken = False
         self.failed_at = 0.0
         self._deliver = deliver
         self._defer = defer

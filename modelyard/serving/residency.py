@@ -14,6 +14,7 @@ from modelyard.sandbox.isolated import IsolatedRuntime
 VersionKey = tuple[str, int, str]
 """Tenant's id, version's id, digest of the serving artifact."""
 
+NEVER_ASKED = "not loaded: nobody has asked for it yet"
 IN_PROCESS_FACTOR = 5
 """A graph takes so many times its file's size once it is loaded: forests of 4 and 39 MB took 4.7 and 3.6 times."""
 CHILD_BYTES = 128 << 20

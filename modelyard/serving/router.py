@@ -34,10 +34,13 @@ def representative(served: ServedModel, reference: Reference) -> VersionView:
                     f"model `{reference.model}` has no version that may answer: see why those that were pushed were "
                     "refused, and push another"
                 )
-            raise Conflict(f"model `{reference.model}` is not served: activate one of its versions")
+            raise Conflict(f"model `{reference.model}` is not served: promote one of its versions")
     view = served.views.get(number)
     if view is None:
-        raise NotFound(f"model `{reference.model}` has no version {number} that may answer")
+        raise NotFound(
+            f"model `{reference.model}` has no version {number} that may answer: "
+            f"`modelyard versions {reference.model}` tells whether it was refused, and why"
+        )
     return view
 
 

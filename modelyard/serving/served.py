@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
 
 from modelyard.core.errors import DeadlineExceeded, ModelyardError, NotFound
 from modelyard.core.signature import Signature
-from modelyard.exchange.snapshot import KeyEntry, ModelDocument, ServedVersion, TenantDocument
+from modelyard.exchange.snapshot import KeyEntry, ModelDocument, Precomputed, ServedVersion, TenantDocument
+from modelyard.serving.answer_file import AnswerFile
 from modelyard.serving.protocols.decoder import Decoder
 from modelyard.serving.protocols.encoder import Encoder
 from modelyard.serving.residency import VersionKey
@@ -68,25 +70,30 @@ class ServedModel:
         return [self.views[number] for number in numbers]
 
 
-class ModelSlot:
-    """A model's place: the one pointer that is swapped.
+Content = TypeVar("Content")
+
+
+class Slot(Generic[Content]):
+    """A place of something that is served: the one pointer that is swapped.
 
     Attributes:
-        wanted: digest of the document that the tenant's document names now.
+        wanted: digest of what shall be served now; empty where nothing shall.
         served: what answers; None before the first use.
-        refused: digest of a document that could not be brought into use, so that it is not tried too often.
+        refused: digest of what could not be brought into use, so that it is not tried too often.
+        failure: why, as those are told whom nothing else answers.
         retry_at: on `time.monotonic`, when to try it again.
-        pending: digest of the document that is just being brought into use.
+        pending: digest of what is just being brought into use.
     """
 
-    __slots__ = ("_lock", "_waiting", "name", "pending", "refused", "retry_at", "served", "tenant", "wanted")
+    __slots__ = ("_lock", "_waiting", "failure", "name", "pending", "refused", "retry_at", "served", "tenant", "wanted")
 
     def __init__(self, tenant: str, name: str, wanted: str) -> None:
         self.tenant = tenant
         self.name = name
         self.wanted = wanted
-        self.served: ServedModel | None = None
+        self.served: Content | None = None
         self.refused = ""
+        self.failure: ModelyardError | None = None
         self.retry_at = 0.0
         self.pending = ""
         self._waiting: list[tuple[float, Callable[[ModelyardError | None], None]]] = []
@@ -104,8 +111,8 @@ class ModelSlot:
         ready(None)
         return False
 
-    def swap(self, served: ServedModel) -> None:
-        """Answer from this document from now on."""
+    def swap(self, served: Content) -> None:
+        """Answer from this from now on."""
         with self._lock:
             self.served = served
             waiting, self._waiting = self._waiting, []
@@ -128,6 +135,26 @@ class ModelSlot:
             waiting, self._waiting = self._waiting, []
         for _, ready in waiting:
             ready(error)
+
+
+class StoredSlot(Slot[AnswerFile]):
+    """The place of a model's precomputed answers. `told` is what its newest document says of them, if anything."""
+
+    __slots__ = ("told",)
+
+    def __init__(self, tenant: str, name: str) -> None:
+        super().__init__(tenant, name, "")
+        self.told: Precomputed | None = None
+
+
+class ModelSlot(Slot[ServedModel]):
+    """A model's place; `wanted` names its document. `stored` is the place of its precomputed answers."""
+
+    __slots__ = ("stored",)
+
+    def __init__(self, tenant: str, name: str, wanted: str) -> None:
+        super().__init__(tenant, name, wanted)
+        self.stored = StoredSlot(tenant, name)
 
 
 class TenantView:

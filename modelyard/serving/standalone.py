@@ -1,6 +1,5 @@
 """`modelyard serve`: the data plane as its own process. No Django, no database."""
 
-import math
 import signal
 import sys
 from types import FrameType
@@ -12,9 +11,6 @@ from modelyard.core.settings import Settings
 from modelyard.exchange.medium import FolderMedium
 from modelyard.serving.core import Core
 from modelyard.serving.doors.asgi import AsgiDoor
-
-DRAIN_SECONDS = 5
-"""Past the time that a request may take: so long a server that shall end waits for those it has accepted."""
 
 
 def run(settings: Settings) -> None:
@@ -32,7 +28,7 @@ def run(settings: Settings) -> None:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds) + DRAIN_SECONDS,
+        timeout_graceful_shutdown=settings.drain_seconds,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from modelyard.core.errors import TooLarge
 from modelyard.serving.core import Core
-from modelyard.serving.message import Request, Response
+from modelyard.serving.message import NOT_MODIFIED, Request, Response
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -76,8 +76,10 @@ class AsgiDoor:
         else:
             query = scope["query_string"].decode("ascii", "replace")
             response = await self._answer(Request(scope["method"], scope["path"], query, headers, body))
-        length = (b"content-length", str(len(response.body)).encode())
-        await send({"type": "http.response.start", "status": response.status, "headers": [*response.headers, length]})
+        headers = [*response.headers]
+        if response.status != NOT_MODIFIED:
+            headers.append((b"content-length", str(len(response.body)).encode()))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
 
     async def _body(self, headers: list[tuple[bytes, bytes]], receive: Receive) -> bytes | TooLarge | None:

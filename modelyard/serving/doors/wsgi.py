@@ -7,7 +7,7 @@ from typing import Any
 
 from modelyard.core.errors import InvalidInput, ModelyardError, TooLarge
 from modelyard.serving.core import Core
-from modelyard.serving.message import Request, Response
+from modelyard.serving.message import NOT_MODIFIED, Request, Response
 
 Environment = MutableMapping[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -29,7 +29,8 @@ class WsgiDoor:
         except ModelyardError as error:
             response = self._core.refused(error, _headers(environment))
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
-        headers.append(("content-length", str(len(response.body))))
+        if response.status != NOT_MODIFIED:
+            headers.append(("content-length", str(len(response.body))))
         start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
         return [] if environment["REQUEST_METHOD"] == "HEAD" else [response.body]
 

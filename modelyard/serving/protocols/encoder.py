@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from modelyard.core.signature import Signature
+from modelyard.core.signature import Signature, label
 from modelyard.core.tensors import Answer
 from modelyard.serving.protocols.decoder import Options
 
@@ -53,8 +53,3 @@ class Encoder:
 def outputs_of(answer: Answer) -> dict[str, list[Any]]:
     """Return the arrays as lists of what JSON and MessagePack can carry."""
     return {name: array.tolist() for name, array in answer.items()}
-
-
-def label(value: str | int | float | bool) -> str:
-    """Return a class as the name of a member of a JSON object."""
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
