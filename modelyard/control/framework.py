@@ -18,7 +18,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "modelyard.control.rest.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
+        "modelyard.control.rest.filtering.Filters",
         "modelyard.control.rest.ordering.Ordering",
     ],
     "DEFAULT_METADATA_CLASS": None,

@@ -17,7 +17,7 @@ from modelyard.control.console import toasts
 from modelyard.control.console.rendering import forbidden, is_htmx
 from modelyard.control.tenancy import services as tenancy
 from modelyard.control.tenancy.models import Scope
-from modelyard.core.errors import Forbidden, InvalidInput, ModelyardError, NotFound
+from modelyard.core.errors import Conflict, Forbidden, InvalidInput, ModelyardError, NotFound
 
 View = Callable[..., HttpResponseBase]
 
@@ -25,8 +25,10 @@ View = Callable[..., HttpResponseBase]
 def page(scope: Scope, *methods: str) -> Callable[[View], View]:
     """Guard a view of a tenant's page: it is called with the request, the actor, and what else the address holds.
 
-    A stranger's tenant looks as if it were not there. Without the scope it is a 403 page. What a POST raises is
-    shown as a toast on the page that it came from, since nothing was changed.
+    A stranger's tenant looks as if it were not there, and so does what a GET cannot be given as things are. Without
+    the scope it is a 403 page. What a POST raises is shown as a toast on the page that it came from, since nothing was
+    changed. Who asks for the address of a form, as after signing in anew or from the browser's history, is led to the
+    page that has it.
     """
     allowed = methods or ("GET",)
 
@@ -35,13 +37,15 @@ def page(scope: Scope, *methods: str) -> Callable[[View], View]:
         def guarded(request: HttpRequest, tenant: str, **place: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return ask_to_sign_in(request)
-            if request.method not in (*allowed, "HEAD" if "GET" in allowed else ""):
+            if request.method in ("GET", "HEAD") and "GET" not in allowed:
+                return redirect(page_of(tenant, place))
+            if request.method not in (*allowed, "HEAD"):
                 return HttpResponseNotAllowed(allowed)
             try:
                 actor = tenancy.actor_for(request.user, tenant)
                 tenancy.require(actor, scope)
                 return view(request, actor, **place)
-            except (NotFound, InvalidInput) as error:
+            except (NotFound, InvalidInput, Conflict) as error:
                 if isinstance(error, NotFound) or request.method != "POST":
                     raise Http404(error.message) from error
                 return shown(request, tenant, place, error)
@@ -92,9 +96,15 @@ def shown(request: HttpRequest, tenant: str, place: Mapping[str, Any], error: Mo
 
 
 def page_of(tenant: str, place: Mapping[str, Any]) -> str:
-    """Return the address of the version, model or list that `place` (arguments of an address) names."""
+    """Return the address of the thing, or of the list, that `place` (arguments of an address) names."""
+    if "ref" in place:
+        return reverse("console:dataset", kwargs={"tenant": tenant, "ref": place["ref"]})
+    if "schedule" in place:
+        return reverse("console:schedule", kwargs={"tenant": tenant, "schedule": place["schedule"]})
     if "number" in place:
         return reverse("console:version", kwargs={"tenant": tenant, "name": place["name"], "number": place["number"]})
+    if "job" in place:
+        return reverse("console:job", kwargs={"tenant": tenant, "job": place["job"]})
     if "name" in place:
         return reverse("console:model", kwargs={"tenant": tenant, "name": place["name"]})
     return reverse("console:models", kwargs={"tenant": tenant})

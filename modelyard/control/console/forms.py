@@ -12,11 +12,12 @@ from django.utils import timezone
 
 from modelyard.control.registry.models import Version
 from modelyard.control.registry.services import MAX_FILES
-from modelyard.control.tenancy.models import Role, Scope
+from modelyard.control.tenancy.models import TENANT_SCOPES, Role, Scope
 from modelyard.control.tenancy.people import MAX_NAME
 from modelyard.core.errors import InvalidInput
 from modelyard.core.faults import json_fault
 from modelyard.core.reference import NAME_RULE, check_alias, check_name
+from modelyard.core.table import TYPES, check_dataset_name
 
 MAX_PROBLEM = 20_000
 MAX_JSON = 200_000
@@ -164,7 +165,7 @@ class PushForm(Styled, forms.Form):
     sample = forms.FileField(
         required=False,
         label="Sample",
-        help_text="CSV or Parquet with a few input rows: names the columns and tries the model.",
+        help_text="A few input rows as CSV, Parquet, JSON or .npy: names the columns and tries the model.",
     )
     description = forms.CharField(
         required=False,
@@ -196,6 +197,35 @@ class PushForm(Styled, forms.Form):
         """Return the model's files, once the form is valid."""
         chosen: list[UploadedFile] = self.cleaned_data["file"]
         return chosen
+
+
+class DatasetForm(Styled, forms.Form):
+    """A new dataset, from a file."""
+
+    name = forms.CharField(
+        max_length=64,
+        help_text=f"Datasets of one name are numbered. {NAME_RULE.capitalize()}.",
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none", "class": "mono"}
+        ),
+    )
+    file = forms.FileField(label="Table", error_messages={"empty": "This file is empty."})
+    description = forms.CharField(
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "What does it hold, and from when?"}),
+    )
+    types = JSONObject(
+        example='{"zip": "string"}',
+        label="Types of columns",
+        help_text="Where they shall not be found: column name to " + ", ".join(TYPES) + ".",
+    )
+
+    def clean_name(self) -> str:
+        try:
+            return check_dataset_name(self.cleaned_data["name"])
+        except InvalidInput as error:
+            raise forms.ValidationError(error.message) from None
 
 
 class AliasForm(Styled, forms.Form):
@@ -230,7 +260,7 @@ class KeyForm(Styled, forms.Form):
         widget=forms.TextInput(attrs={"placeholder": "checkout service", "autocomplete": "off"}),
     )
     scopes = forms.MultipleChoiceField(
-        choices=Scope.choices,
+        choices=TENANT_SCOPES,
         error_messages={"required": "Choose at least one: a key without scopes could do nothing."},
     )
     expires = forms.ChoiceField(required=False, choices=EXPIRIES, initial="90", label="Expires")

@@ -16,6 +16,13 @@ class Predictor(Protocol):
             ModelyardError: what the data plane refused with.
         """
 
+    def stored(self, tenant: Tenant, model: str, entity: str) -> dict[str, Any]:
+        """Return the body that `GET /precomputed/{model}/{entity}` answers with.
+
+        Raises:
+            ModelyardError: what the data plane refused with.
+        """
+
 
 _current: Predictor | None = None
 

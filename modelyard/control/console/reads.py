@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Max, Q, QuerySet
 
 from modelyard.control.deployments.models import Arm, PlanRecord
+from modelyard.control.jobs.models import Job
 from modelyard.control.registry import finding
-from modelyard.control.registry.models import Model, Version
+from modelyard.control.registry.dataset_models import HEAVY
+from modelyard.control.registry.models import HEAVY as HEAVY_OF_VERSION
+from modelyard.control.registry.models import Dataset, Model, Version
 from modelyard.control.tenancy.models import Tenant
 from modelyard.control.tenancy.people import name_field
 from modelyard.core.errors import NotFound
@@ -72,8 +76,22 @@ def find_version(tenant: Tenant, name: str, number: int) -> Version:
     """
     if number > MAX_NUMBER:
         raise NotFound(f"no version {number} of {name!r}")
-    rows = Version.objects.select_related("parent__model", "job", "serving")
+    rows = Version.objects.select_related("parent__model", "job__parent", "serving", "dataset__artifact")
+    rows = rows.defer(*(f"dataset__{field}" for field in HEAVY))
     return finding.find_version(tenant, name, number, rows)
+
+
+def find_job(tenant: Tenant, key: UUID) -> Job:
+    """Return the tenant's job.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    rows = Job.objects.of(tenant).with_parts_progress().select_related("parent")
+    found: Job | None = rows.filter(pk=key).first()
+    if found is None:
+        raise NotFound(f"there is no job {key}")
+    return found
 
 
 def models(tenant: Tenant, search: str) -> QuerySet[Model]:
@@ -87,6 +105,15 @@ def models(tenant: Tenant, search: str) -> QuerySet[Model]:
             | Q(**{f"owner__{name_field()}__icontains": search})
         )
     return rows.order_by("name")
+
+
+def datasets(tenant: Tenant, search: str = "") -> QuerySet[Dataset]:
+    """Return the tenant's datasets, those that match the search, the newest first."""
+    rows = Dataset.objects.of(tenant).with_facts().defer(*HEAVY)
+    search = search.replace("\x00", "").strip()
+    if search:
+        rows = rows.filter(Q(name__icontains=search) | Q(description__icontains=search))
+    return rows.order_by("-created_at", "-pk")
 
 
 def lines(page: Page) -> list[ModelLine]:
@@ -176,6 +203,19 @@ def versions(model: Model) -> QuerySet[Version]:
         .prefetch_related("aliases", "files__artifact")
         .order_by("-number")
     )
+
+
+def versions_of(dataset: Dataset) -> QuerySet[Version]:
+    """Return the versions that name the dataset, the newest first, with what a picture of them shows."""
+    rows = dataset.versions.select_related("model__tenant", "job__parent", "serving")
+    return rows.defer(*HEAVY_OF_VERSION).order_by("-pk")
+
+
+def last_trained(model: Model) -> str:
+    """Return the newest version that was trained here, as `iris:3`; empty where none was."""
+    trained = model.versions.exclude(training=None).order_by("-number")
+    number = trained.values_list("number", flat=True).first()
+    return f"{model.name}:{number}" if number else ""
 
 
 def signature_of(version: Version) -> Signature | None:

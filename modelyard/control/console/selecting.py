@@ -43,7 +43,7 @@ class WishForm(Styled, forms.Form):
                 "rows": 3,
                 "class": "code-input",
                 "spellcheck": "false",
-                "placeholder": "p95_seconds <= 5ms\nsize_bytes <= 50MB",
+                "placeholder": "p95_seconds <= 5ms\nsize_bytes <= 50MiB",
             }
         ),
     )

@@ -25,6 +25,7 @@ from modelyard.control.deployments.serializers import (
     Stop,
 )
 from modelyard.control.deployments.undo import undo_of
+from modelyard.control.registry.charters import shortfalls_of
 from modelyard.control.registry.finding import find_model, find_version
 from modelyard.control.registry.models import Model
 from modelyard.control.rest import actor_of
@@ -90,7 +91,13 @@ class Changes(ViewSet):
     def _answer(self, model: Model, record: PlanRecord) -> Response:
         changed = record.appended
         undo = undo_of(record, model.name) if changed else None
-        return Response({**PlanRecordSerializer(record).data, "undo": undo, "changed": changed})
+        champion = record.as_plan().champion
+        notes = (
+            []
+            if champion is None
+            else shortfalls_of(model.versions.select_related("model", "serving").get(number=champion))
+        )
+        return Response({**PlanRecordSerializer(record).data, "undo": undo, "changed": changed, "notes": notes})
 
 
 class History(mixins.ListModelMixin, GenericViewSet):
@@ -100,6 +107,7 @@ class History(mixins.ListModelMixin, GenericViewSet):
     scopes = {"GET": Scope.READ}
     serializer_class = PlanRecordSerializer
     ordering_fields = ("number",)
+    asks = ("at",)
     queryset = PlanRecord.objects.none()
 
     def get_queryset(self) -> QuerySet[Any]:

@@ -66,13 +66,21 @@ def publish_pending(to: Medium | None = None) -> int:
 
 
 def publish(tenant: Tenant, to: Medium) -> bool:
-    """Publish one tenant, as it is now or later; False when it has to be tried again."""
+    """Publish one tenant, as it is now or later; False when it has to be tried again.
+
+    A model whose document cannot be written stays as it was told last, and holds up nothing else: a revoked key least.
+
+    Raises:
+        Exception: the last that a model met; the tenant waits on.
+    """
     tenant = Tenant.objects.get(pk=tenant.pk)
+    failure = None
     for model in _changed(tenant):
-        document = build(model)
-        served_bytes.bring(str(tenant.pk), document)
-        digest = write_model(to, str(tenant.pk), document)
-        _note(tenant, model, digest)
+        try:
+            _publish_model(tenant, model, to)
+        except Exception as error:
+            log.warning("model_not_published", tenant=tenant.name, model=model.name, error=type(error).__name__)
+            failure = error
     try:
         write_tenant(to, _document(tenant))
     except Conflict:
@@ -80,6 +88,8 @@ def publish(tenant: Tenant, to: Medium) -> bool:
         log.warning("documents_missing", tenant=tenant.name)
         Published.objects.of(tenant).delete()
         return False
+    if failure is not None:
+        raise failure
     Tenant.objects.filter(pk=tenant.pk, published_revision__lt=tenant.wanted_revision).update(
         published_revision=tenant.wanted_revision
     )
@@ -122,6 +132,13 @@ def sweep(to: Medium | None = None) -> int:
 def _changed(tenant: Tenant) -> list[Model]:
     models = Model.objects.of(tenant).filter(revision__gt=0).select_related("deployment")
     return list(models.filter(Q(published=None) | Q(revision__gt=F("published__revision"))).order_by("pk"))
+
+
+def _publish_model(tenant: Tenant, model: Model, to: Medium) -> None:
+    document = build(model)
+    served_bytes.bring(str(tenant.pk), document)
+    digest = write_model(to, str(tenant.pk), document)
+    _note(tenant, model, digest)
 
 
 def _note(tenant: Tenant, model: Model, digest: str) -> None:

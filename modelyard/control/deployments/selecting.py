@@ -10,6 +10,7 @@ from modelyard.control.deployments import services
 from modelyard.control.deployments.models import PlanRecord
 from modelyard.control.deployments.selection import TIES, Choice, Pool, Wish, as_facts, check_known, choose
 from modelyard.control.deployments.undo import undo_of
+from modelyard.control.registry.charters import charter_of
 from modelyard.control.registry.models import HEAVY, Model, Version
 from modelyard.control.registry.services import alias_undo, check_alias, lock_model, move_alias
 from modelyard.control.tenancy.models import Scope, Tenant
@@ -68,7 +69,7 @@ def select(
     *,
     actor: Actor,
     model: Model,
-    metric: str,
+    metric: str = "",
     direction: str = "",
     constraints: Sequence[str] = (),
     pool: Pool | None = None,
@@ -79,12 +80,13 @@ def select(
 ) -> Selection:
     """Choose the best ready version; let `alias` name it, or activate it, or, with neither, only tell.
 
-    `direction` may be left out for a well-known metric. `expect`: the winner that was told before; when it is another
-    one now, nothing is changed. Until the transaction ends the model is locked: the winner cannot be deleted meanwhile.
+    Without a metric the charter's is meant; `direction` may be left out for a well-known one. `expect`: the winner that
+    was told before; when it is another one now, nothing is changed. Until the transaction ends the model is locked: the
+    winner cannot be deleted meanwhile.
 
     Raises:
-        InvalidInput: when nobody has a metric, a constraint is none, the direction is not known, or the alias may not
-            be moved.
+        InvalidInput: when no metric is named, or nobody has it, a constraint is none, the direction is not known, or
+            the alias may not be moved.
         Conflict: when nobody can be chosen, or the winner is not `expect`; why is in the message and the details.
     """
     require(actor, Scope.WRITE if alias or activates else Scope.READ)
@@ -95,6 +97,7 @@ def select(
         check_alias(alias)
     with transaction.atomic():
         locked = lock_model(actor, model) if alias or activates else model
+        metric = metric or _agreed_metric(locked)
         found = _pool(locked, pool or Pool())
         check_known(found, metric, parsed)
         wish = Wish(metric, _direction(metric, direction), parsed)
@@ -126,8 +129,8 @@ def candidates(model: Model, pool: Pool) -> list[Version]:
         named = dict(model.aliases.values_list("name", "version"))
         lacking = [name for name in pool.aliases if name not in named]
         if lacking:
-            there = ", ".join(sorted(named)[:20]) or "it has none"
-            raise InvalidInput.at("pool_aliases", f"{model.name} has no alias {lacking[0][:64]!r}; expected: {there}")
+            there = ", ".join(sorted(named)[:20]) or "none"
+            raise InvalidInput.at("pool_aliases", f"{model.name} has no alias {lacking[0][:64]!r}; it has {there}")
         rows = rows.filter(pk__in=[named[name] for name in pool.aliases])
     if pool.first is not None:
         rows = rows.filter(number__gte=pool.first)
@@ -183,6 +186,13 @@ def _activate(
     why = reason or f"selected by {wish.metric}: {choice.value:.6g}, the best of {len(choice.losers) + 1}"
     appended: PlanRecord = services.activate(actor=actor, version=choice.winner, reason=why[: services.MAX_REASON])
     return (True, undo_of(appended, model.name)) if appended.appended else (False, None)
+
+
+def _agreed_metric(model: Model) -> str:
+    agreed = charter_of(model).metric
+    if not agreed:
+        raise InvalidInput.at("metric", f"expected one, since the charter of {model.name} names none")
+    return agreed
 
 
 def _direction(metric: str, given: str) -> Direction:

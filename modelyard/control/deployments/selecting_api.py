@@ -14,8 +14,7 @@ from modelyard.control.deployments.serializers import Reason, UndoSerializer
 from modelyard.control.registry.facts import MAX_METRIC_NAME
 from modelyard.control.registry.finding import find_model
 from modelyard.control.registry.serializers import LARGEST_NUMBER, NameField
-from modelyard.control.rest import actor_of
-from modelyard.control.rest.given import Given, checked
+from modelyard.control.rest import Choice, Given, Several, actor_of, checked
 from modelyard.control.tenancy.models import Scope
 from modelyard.core.metrics import MAX_TEXT, Direction
 
@@ -24,19 +23,26 @@ class Wanted(Given):
     """What is looked for, and among which versions."""
 
     metric = serializers.CharField(
-        max_length=MAX_METRIC_NAME, trim_whitespace=False, help_text="of the versions, or `p95_seconds`, `size_bytes`"
+        max_length=MAX_METRIC_NAME,
+        trim_whitespace=False,
+        required=False,
+        default="",
+        help_text="of the versions, or `p95_seconds`, `size_bytes`; else the charter's",
     )
-    direction = serializers.ChoiceField(
-        choices=[str(each) for each in Direction], required=False, default="", help_text="known of well-known metrics"
+    direction = Choice(
+        [(str(each), str(each)) for each in Direction],
+        required=False,
+        default="",
+        help_text="known of well-known metrics",
     )
-    constraints = serializers.ListField(
+    constraints = Several(
         child=serializers.CharField(max_length=MAX_TEXT),
         required=False,
         default=list,
         max_length=MOST_CONSTRAINTS,
-        help_text="as `p95_seconds<=5ms`, `size_bytes<=50MB`, `accuracy>=0.95`",
+        help_text="as `p95_seconds<=5ms`, `size_bytes<=50MiB`, `accuracy>=0.95`",
     )
-    pool_aliases = serializers.ListField(
+    pool_aliases = Several(
         child=NameField(), required=False, default=list, max_length=MOST_ALIASES, help_text="only what these name"
     )
     pool_from = serializers.IntegerField(
@@ -91,7 +97,7 @@ class SelectionSerializer(serializers.Serializer):
     model = serializers.CharField()
     metric = serializers.CharField()
     direction = serializers.CharField()
-    constraints = serializers.ListField(child=serializers.CharField())
+    constraints = Several(child=serializers.CharField())
     ties = serializers.CharField(help_text="how one of several equal ones is chosen")
     winner = WinnerSerializer()
     losers = LoserSerializer(many=True)

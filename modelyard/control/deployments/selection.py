@@ -58,7 +58,7 @@ class Loser:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The best version, and the others: those that came next first, then those that could not be chosen."""
+    """The best version, and the others: those that came next first, then those that could not be chosen, best first."""
 
     winner: Version
     value: float
@@ -101,6 +101,7 @@ def choose(pool: Sequence[Version], wish: Wish, *, runs_code: bool = True) -> Ch
             unfit.append(obstacle)
         else:
             fit.append(version)
+    unfit.sort(key=lambda loser: _worth(loser.value, wish))
     if not fit:
         raise _nobody(pool, unfit)
     fit.sort(key=lambda version: _rank(version, wish))
@@ -110,10 +111,15 @@ def choose(pool: Sequence[Version], wish: Wish, *, runs_code: bool = True) -> Ch
 
 def _rank(version: Version, wish: Wish) -> tuple[float, ...]:
     values = version.values
-    value = values[wish.metric]
-    best_first = -value if wish.direction is Direction.MAXIMIZE else value
     unknown = float("inf")
-    return best_first, values.get(SIZE, unknown), values.get(P95, unknown), -version.number
+    return _worth(values[wish.metric], wish), values.get(SIZE, unknown), values.get(P95, unknown), -version.number
+
+
+def _worth(value: float | None, wish: Wish) -> float:
+    """Return what sorts the best first, and those without a value last."""
+    if value is None:
+        return float("inf")
+    return -value if wish.direction is Direction.MAXIMIZE else value
 
 
 def _obstacle(version: Version, wish: Wish, runs_code: bool) -> Loser | None:

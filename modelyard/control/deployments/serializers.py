@@ -102,9 +102,12 @@ class ChangeSerializer(PlanRecordSerializer):
 
     undo = UndoSerializer(allow_null=True)
     changed = serializers.BooleanField(help_text="false: it was so already, and nothing was appended")
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="what the charter asks for, and the champion does not keep to"
+    )
 
     class Meta(PlanRecordSerializer.Meta):
-        fields = (*PlanRecordSerializer.Meta.fields, "undo", "changed")
+        fields = (*PlanRecordSerializer.Meta.fields, "undo", "changed", "notes")
         read_only_fields = fields
 
 

@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef
 from modelyard.artifacts.filesystem import FilesystemStore
 from modelyard.control.deployments.documents import MOST_VERSIONS
 from modelyard.control.deployments.models import Arm
+from modelyard.control.precomputed.models import Precomputation
 from modelyard.control.registry.models import Alias, Artifact, Version
 from modelyard.control.registry.storage import serving_store, store
 from modelyard.core.errors import ArtifactCorrupt, NotFound, TooLarge
@@ -24,7 +25,7 @@ UNUSED_SECONDS = 24 * 3600.0
 
 
 def bring(tenant: str, document: ModelDocument) -> None:
-    """Put there what the document's versions are served from.
+    """Put there what the document's versions are served from, and its stored answers.
 
     A version whose bytes are rotten or gone keeps none of the others from being published: the data plane refuses that
     one by its digest, stays with what it serves, and says why.
@@ -34,6 +35,8 @@ def bring(tenant: str, document: ModelDocument) -> None:
         return
     for version in document.versions.values():
         _copy(place, tenant, version.digest, version.size_bytes)
+    if document.precomputed is not None:
+        _copy(place, tenant, document.precomputed.digest, document.precomputed.size_bytes)
 
 
 def restore() -> int:
@@ -48,7 +51,10 @@ def restore() -> int:
 
 
 def _named() -> Iterator[tuple[str, str, int]]:
-    """Give tenant, digest and size of what documents name: the plans', the aliases', and the newest versions'."""
+    """Give tenant, digest and size of what documents name.
+
+    These are the plans' versions, the aliases', the newest, and the stored answers.
+    """
     arms, aliases = (table.objects.filter(version=OuterRef("pk")) for table in (Arm, Alias))
     versions = Version.objects.ready().filter(serving__isnull=False).order_by("model_id", "-number")
     rows = versions.annotate(needed=Exists(arms) | Exists(aliases)).values_list(
@@ -58,10 +64,13 @@ def _named() -> Iterator[tuple[str, str, int]]:
         for place, (_, needed, tenant, digest, size_bytes) in enumerate(of_model):
             if needed or place < MOST_VERSIONS:
                 yield str(tenant), digest, size_bytes
+    stored = Precomputation.objects.current().filter(artifact__isnull=False)
+    for tenant, digest, size_bytes in stored.order_by("pk").values_list("tenant_id", "digest", "size_bytes"):
+        yield str(tenant), digest, size_bytes
 
 
 def sweep(older_than_seconds: float = UNUSED_SECONDS) -> int:
-    """Delete what no version is served from any more; return how many.
+    """Delete what no version is served from any more, nor stored answers are told from; return how many.
 
     What was brought lately stays: a version that is being published may need it.
     """
@@ -69,7 +78,8 @@ def sweep(older_than_seconds: float = UNUSED_SECONDS) -> int:
     if place is None:
         return 0
     served = Version.objects.filter(serving=OuterRef("pk"))
-    used = Artifact.objects.filter(Exists(served))
+    stored = Precomputation.objects.current().filter(artifact=OuterRef("pk"))
+    used = Artifact.objects.filter(Exists(served) | Exists(stored))
     deleted = 0
     for tenant, digest in place.untouched(older_than_seconds):
         if not used.filter(tenant_id=int(tenant), digest=digest).exists():

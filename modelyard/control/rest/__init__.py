@@ -4,7 +4,7 @@ A view says which scope each method needs, and is closed where it says nothing::
 
     class Things(mixins.ListModelMixin, GenericViewSet):
         scopes = {"GET": Scope.READ, "POST": Scope.WRITE}       # by method, or by a viewset's action
-        takes_uploads = True                                    # bodies up to `max_upload_bytes`; else 2 MiB
+        takes_uploads = True            # bodies up to `max_upload_bytes`, or the setting that it names; else 2 MiB
 
         def get_queryset(self):
             return Thing.objects.of(actor_of(self.request).tenant)
@@ -13,7 +13,8 @@ A view says which scope each method needs, and is closed where it says nothing::
 from modelyard.control.rest.addresses import either
 from modelyard.control.rest.authentication import actor_of
 from modelyard.control.rest.choices import Choice, ChoiceFilter
-from modelyard.control.rest.given import Given, checked
+from modelyard.control.rest.filtering import MomentFilter, TrueOrFalseFilter
+from modelyard.control.rest.given import Given, Several, checked
 from modelyard.control.rest.pagination import Pages
 from modelyard.control.rest.permissions import Anonymous, HasScope
 from modelyard.control.rest.streaming import ChunksResponse
@@ -25,7 +26,10 @@ __all__ = [
     "ChunksResponse",
     "Given",
     "HasScope",
+    "MomentFilter",
     "Pages",
+    "Several",
+    "TrueOrFalseFilter",
     "actor_of",
     "checked",
     "either",

@@ -26,6 +26,19 @@ def actor_of(request: Any) -> Actor:
     return request.auth
 
 
+def actor_again(request: Request) -> Actor:
+    """Return who calls as it is now, for an answer that goes on: a key may have been revoked since it began.
+
+    Raises:
+        ModelyardError: when nobody known does any more.
+    """
+    for authenticator in request.authenticators or ():
+        found = authenticator.authenticate(request)
+        if found is not None:
+            return cast(Actor, found[1])
+    raise Unauthenticated("who calls is not known any more")
+
+
 HANDED_IN = "modelyard.actor"
 """Where, among what a server tells of a request, a command in this process says who it is."""
 

@@ -7,7 +7,7 @@ import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
 from django.db import DatabaseError, DataError, IntegrityError, OperationalError
 from django.db.models import ProtectedError, RestrictedError
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
 from rest_framework import exceptions as rest
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -29,6 +29,7 @@ from modelyard.core.errors import (
     Unavailable,
 )
 from modelyard.core.statuses import http_status
+from modelyard.sandbox.findings import kept
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +52,8 @@ def answer(error: Exception, context: dict[str, Any]) -> Response:
     set_rollback()
     if http_status(known) >= 500:
         log.error("request_failed", code=known.code, exc_info=error)
-    return Response(known.body(request_id_of(request)), status=http_status(known), headers=headers(known, error))
+    body = kept(known.body(request_id_of(request)))  # it repeats what was sent, and UTF-8 cannot have half a pair
+    return Response(body, status=http_status(known), headers=headers(known, error))
 
 
 def json_answer(request: HttpRequest, error: ModelyardError) -> JsonResponse:
@@ -87,8 +89,13 @@ def _with_view(error: Exception, context: dict[str, Any]) -> ModelyardError:
         types = [parser.media_type for parser in getattr(context.get("view"), "parser_classes", ())]
         return unsupported(error, types)
     if isinstance(error, rest.ValidationError):
-        return _from_places(explained(places(error.detail), _sent(context.get("request"))))
+        return refusal(error, _sent(context.get("request")))
     return translate(error)
+
+
+def refusal(error: rest.ValidationError, sent: Any) -> ModelyardError:
+    """Return what a serializer refused of what was `sent`, in our words."""
+    return _from_places(explained(places(error.detail), sent))
 
 
 def _sent(request: Any) -> Any:
@@ -100,7 +107,7 @@ def _sent(request: Any) -> Any:
 
 def _from_rest(error: rest.APIException) -> ModelyardError:
     if isinstance(error, rest.ValidationError):
-        return _from_places(explained(places(error.detail), None))
+        return refusal(error, None)
     if isinstance(error, rest.ParseError):
         return InvalidInput(unparsed(error))
     if isinstance(error, rest.UnsupportedMediaType):
@@ -140,6 +147,8 @@ def _from_django(error: Exception) -> ModelyardError:
         return TooLarge("the body is larger than what is taken here")
     if isinstance(error, SuspiciousOperation):
         return InvalidInput("the request was not understood")
+    if isinstance(error, UnreadablePostError):
+        return InvalidInput("the body ended before all of it had come: send it again")
     if isinstance(error, RecursionError):
         return InvalidInput("the body is nested too deep")
     if isinstance(error, ValidationError):

@@ -29,11 +29,14 @@ class Ordering(OrderingFilter):
 
     def remove_invalid_fields(self, queryset: Any, fields: Any, view: Any, request: Request) -> list[str]:
         valid = [item[0] for item in self.get_valid_fields(queryset, view, {"request": request})]
+        names = [field.removeprefix("-") for field in fields]
         for field in fields:
             if field.removeprefix("-") not in valid:
                 near = get_close_matches(field.removeprefix("-"), valid, 1)
                 expected = f"did you mean {near[0]!r}?" if near else f"expected some of {', '.join(valid) or 'none'}"
                 raise InvalidInput.at("ordering", f"cannot order by {field[:60]!r}; {expected}")
+            if names.count(field.removeprefix("-")) > 1:
+                raise InvalidInput.at("ordering", f"names {field[:60]!r} more than once: expected each field once")
         return list(fields)
 
 

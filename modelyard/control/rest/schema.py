@@ -38,9 +38,13 @@ TAGS = {
     "versions": "Trained results of a model: upload, read, download.",
     "deployment": "What answers for a model: promote, roll back, deactivate, and what served when.",
     "aliases": "Movable names for a model's versions.",
+    "precomputed": "Answers stored by entity, told by `GET /precomputed/{model}/{entity}`.",
     "charter": "Why a model exists, and how it is looked after.",
     "consumers": "Who depends on a model.",
+    "datasets": "Immutable tables, to train on and to score.",
+    "trainers": "Ways to make a version of a dataset.",
     "jobs": "Background work.",
+    "schedules": "What is started again and again: at times, or when a dataset arrives.",
     "keys": "API keys.",
     "members": "The people who may act for the tenant.",
     "tenants": "The caller's own tenant.",
@@ -82,7 +86,7 @@ class Schema(AutoSchema):
         tokens = [token for token in self.path.split("/") if token and not token.startswith("{")]
         if len(tokens) < 3:
             return super().get_tags()
-        if tokens[-1] in _DEPLOYMENT and "charter" not in tokens:
+        if tokens[-1] in _DEPLOYMENT and not {"charter", "precomputed"} & set(tokens):
             return ["deployment"]
         return [tokens[3] if len(tokens) > 3 and tokens[3] in TAGS else tokens[2]]
 

@@ -12,9 +12,28 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.serializers import ModelSerializer
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
-from modelyard.control.rest import Choice, ChoiceFilter, Given, actor_of, checked, either
+from modelyard.control.rest import (
+    Choice,
+    ChoiceFilter,
+    Given,
+    MomentFilter,
+    Several,
+    TrueOrFalseFilter,
+    actor_of,
+    checked,
+    either,
+)
 from modelyard.control.tenancy import services
-from modelyard.control.tenancy.models import AllowedOrigin, ApiKey, AuditEntry, Member, Role, Scope, Tenant
+from modelyard.control.tenancy.models import (
+    TENANT_SCOPES,
+    AllowedOrigin,
+    ApiKey,
+    AuditEntry,
+    Member,
+    Role,
+    Scope,
+    Tenant,
+)
 from modelyard.control.tenancy.people import MAX_NAME, find_person
 from modelyard.core.errors import InvalidInput
 
@@ -129,7 +148,7 @@ class KeySerializer(ModelSerializer):
 
 class NewKey(Given):
     name = serializers.CharField(max_length=100)
-    scopes = serializers.ListField(child=Choice(Scope.choices), min_length=1, max_length=8)
+    scopes = Several(child=Choice(TENANT_SCOPES), min_length=1, max_length=8)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
 
@@ -146,7 +165,7 @@ class KeyFilter(filters.FilterSet):
     """`?revoked=false`."""
 
     name = filters.CharFilter()
-    revoked = filters.BooleanFilter(field_name="revoked_at", lookup_expr="isnull", exclude=True)
+    revoked = TrueOrFalseFilter(field_name="revoked_at", lookup_expr="isnull", exclude=True)
 
 
 class Keys(ReadOnlyModelViewSet):
@@ -233,8 +252,8 @@ class AuditFilter(filters.FilterSet):
     verb = filters.CharFilter()
     actor = filters.CharFilter()
     subject = filters.CharFilter()
-    since = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
-    until = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
+    since = MomentFilter(field_name="at", lookup_expr="gte")
+    until = MomentFilter(field_name="at", lookup_expr="lt")
 
 
 class Audit(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet):

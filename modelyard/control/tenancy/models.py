@@ -11,12 +11,15 @@ from modelyard.core.origins import MAX_LENGTH
 
 
 class Scope(models.TextChoices):
-    """What a key or a role may do. `write` brings `read`, and `admin` brings all: see `services.expand`."""
+    """What a key or a role may do. `write` brings `read`, and `admin` brings all that a tenant can give: see
+    `services.expand`. `operator` is none of these: it asks for work in several tenants, and is of the operator's own
+    keys alone (`services.create_operator_key`)."""
 
     PREDICT = "predict"
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
+    OPERATOR = "operator"
 
 
 class Role(models.TextChoices):
@@ -31,6 +34,8 @@ class Role(models.TextChoices):
         return SCOPES[self]
 
 
+TENANT_SCOPES = [(value, label) for value, label in Scope.choices if value != Scope.OPERATOR]
+"""Choices of what the keys of a tenant may do."""
 SCOPES: dict[str, frozenset[str]] = {
     Role.VIEWER: frozenset({Scope.PREDICT, Scope.READ}),
     Role.EDITOR: frozenset({Scope.PREDICT, Scope.READ, Scope.WRITE}),
@@ -47,12 +52,14 @@ class Tenant(models.Model):
     """Who owns everything else.
 
     `wanted_revision` grows, in the same transaction, with every change that the data plane must know;
-    the publisher brings `published_revision` up to it.
+    the publisher brings `published_revision` up to it. One that `operates` is the operator's own: its keys may ask for
+    work in the others, and what they ask for is seen by them alone.
     """
 
     name = models.SlugField(max_length=64, unique=True)
     title = models.CharField(max_length=200, blank=True)
     runs_code = models.BooleanField(default=True, help_text="files that carry code may be served, in a sandboxed child")
+    operates = models.BooleanField(default=False, editable=False, help_text="it is the operator's own")
     mac_key = models.CharField(max_length=64, default=new_mac_key, editable=False)
     wanted_revision = models.PositiveBigIntegerField(default=1)
     published_revision = models.PositiveBigIntegerField(default=0)
@@ -145,6 +152,23 @@ class AllowedOrigin(TenantOwned):
 
     def __str__(self) -> str:
         return self.origin
+
+
+class SignInTries(models.Model):
+    """How many passwords were tried for a name from an address, in a window that ends at `ends_at`.
+
+    Of no tenant: nobody is known yet. `digest` is sha256, hexadecimal, of the address and the name.
+    """
+
+    digest = models.CharField(max_length=64, unique=True)
+    tries = models.PositiveIntegerField(default=0)
+    ends_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.tries} until {self.ends_at:%H:%M:%S}"
 
 
 class AuditEntry(TenantOwned):

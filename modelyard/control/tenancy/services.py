@@ -12,15 +12,31 @@ from django.db.models import F
 from django.utils import timezone
 
 from modelyard.control.tenancy import audit, secrets
-from modelyard.control.tenancy.models import AllowedOrigin, ApiKey, AuditEntry, Member, Role, Scope, Tenant
+from modelyard.control.tenancy.models import (
+    TENANT_SCOPES,
+    AllowedOrigin,
+    ApiKey,
+    AuditEntry,
+    Member,
+    Role,
+    Scope,
+    Tenant,
+)
 from modelyard.control.tenancy.people import Person
 from modelyard.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from modelyard.core.origins import MAX_LENGTH, MAX_ORIGINS, read_origin
 from modelyard.core.reference import NAME, check_name
+from modelyard.core.texts import check_text
 
+MAX_TITLE = 200
 MAX_ACTOR = 150
 """Characters of an actor's name, which the audit log and `created_by` keep."""
-ALL_SCOPES = frozenset(str(scope) for scope in Scope)
+ALL_SCOPES = frozenset(value for value, _ in TENANT_SCOPES)
+"""All that a tenant's own keys and members, and the system in its name, may do."""
+OPERATOR_SCOPES = frozenset({str(Scope.OPERATOR), str(Scope.READ), str(Scope.WRITE)})
+"""What a key of the operator's may do: ask for work in several tenants, and follow and cancel what it asked for."""
+OPERATOR = "operator"
+"""The operator's own tenant, where no other name is said."""
 
 
 @dataclass(frozen=True)
@@ -28,15 +44,17 @@ class Actor:
     """Who does something: a key, a member or the system, always for one tenant.
 
     Attributes:
-        name: "key:ci", "user:admin" or "system:tend"; what the audit log and `created_by` say.
+        name: "key:ci", "user:admin", "operator:ops" or "system:tend"; what the audit log and `created_by` say.
         scopes: all that it may do, expanded.
         user: the person, when it is one.
+        key: the key, when it is one.
     """
 
     tenant: Tenant
     name: str
     scopes: frozenset[str]
     user: Person | None = None
+    key: ApiKey | None = None
 
 
 def require(actor: Actor, scope: Scope) -> None:
@@ -50,16 +68,19 @@ def require(actor: Actor, scope: Scope) -> None:
 
 
 def expand(scopes: Iterable[str]) -> frozenset[str]:
-    """Return the scopes with all that they bring: `admin` every one, `write` also `read`.
+    """Return the scopes of a tenant's key with all that they bring: `admin` every one, `write` also `read`.
 
     Raises:
-        InvalidInput: when there are none, or an unknown one.
+        InvalidInput: when there are none, or an unknown one, or the operator's.
     """
     given = {str(scope) for scope in scopes}
     unknown = sorted(given - ALL_SCOPES)
+    if Scope.OPERATOR in unknown:
+        mend = "`modelyard keys create --scope operator` makes one on the server's own machine"
+        raise InvalidInput.at("scopes", f"no key of a tenant's has the scope 'operator'; {mend}")
     if unknown or not given:
         wrong = f"unknown scope {unknown[0]!r}" if unknown else "a key without scopes could do nothing"
-        raise InvalidInput.at("scopes", f"{wrong}; expected some of {', '.join(Scope.values)}")
+        raise InvalidInput.at("scopes", f"{wrong}; expected some of {', '.join(name for name, _ in TENANT_SCOPES)}")
     if Scope.ADMIN in given:
         return ALL_SCOPES
     return frozenset(given | ({str(Scope.READ)} if Scope.WRITE in given else set()))
@@ -84,10 +105,11 @@ def create_tenant(*, name: str, title: str = "", created_by: str) -> Tenant:
     """Make a tenant. It has no member and no key yet.
 
     Raises:
-        InvalidInput: when the name breaks the rule.
+        InvalidInput: when the name breaks the rule, or the title cannot be kept.
         Conflict: when there is one by this name.
     """
     check_name(name, "a tenant")
+    check_text(title, "title", MAX_TITLE)
     try:
         with transaction.atomic():
             tenant = Tenant.objects.create(name=name, title=title)
@@ -99,8 +121,13 @@ def create_tenant(*, name: str, title: str = "", created_by: str) -> Tenant:
 
 
 def change_tenant(*, actor: Actor, title: str | None = None, runs_code: bool | None = None) -> Tenant:
-    """Change what may change of the actor's tenant; None leaves a value as it is."""
+    """Change what may change of the actor's tenant; None leaves a value as it is.
+
+    Raises:
+        InvalidInput: when the title cannot be kept.
+    """
     require(actor, Scope.ADMIN)
+    check_text(title or "", "title", MAX_TITLE)
     changes = {name: value for name, value in (("title", title), ("runs_code", runs_code)) if value is not None}
     with transaction.atomic():
         if changes:
@@ -173,7 +200,31 @@ def create_key(
         Conflict: when a key by this name is in use.
     """
     require(actor, Scope.ADMIN)
-    granted = expand(scopes)
+    return _make_key(actor, name, expand(scopes), expires_at)
+
+
+def create_operator_key(
+    *, name: str, tenant_name: str = OPERATOR, created_by: str, expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """Make a key of the operator's, in a tenant of the operator's own, which is made where there is none.
+
+    For commands on the server's own machine: no address leads here.
+
+    Raises:
+        InvalidInput: as `create_key`.
+        Conflict: when a key by this name is in use, or the tenant is not the operator's.
+    """
+    with transaction.atomic():
+        tenant = Tenant.objects.filter(name=tenant_name).first()
+        if tenant is None:
+            tenant = create_tenant(name=tenant_name, title="The operator", created_by=created_by)
+            Tenant.objects.filter(pk=tenant.pk).update(operates=True)
+        elif not tenant.operates:
+            raise Conflict(f"the tenant {tenant_name!r} is not the operator's own: choose a name that no tenant has")
+        return _make_key(Actor(tenant, created_by, OPERATOR_SCOPES), name, OPERATOR_SCOPES, expires_at)
+
+
+def _make_key(actor: Actor, name: str, granted: frozenset[str], expires_at: datetime | None) -> tuple[ApiKey, str]:
     name = name.strip()
     if not 0 < len(name) <= 100 or not name.isprintable():
         raise InvalidInput.at("name", "expected 1 to 100 printable characters that tell who uses the key")
@@ -275,11 +326,21 @@ def authenticate(secret: str) -> Actor:
     key = prefix and ApiKey.objects.select_related("tenant").filter(prefix=prefix).first()
     if not key or not hmac.compare_digest(key.sha256, secrets.digest(secret)):
         raise Unauthenticated("this key is unknown: expected `yard_...`, as it was shown when the key was made")
+    return actor_with(key)
+
+
+def actor_with(key: ApiKey) -> Actor:
+    """Return who has the key; its tenant should be loaded.
+
+    Raises:
+        Unauthenticated: when it is revoked or expired.
+    """
     if key.revoked_at is not None:
         raise Unauthenticated(f"the key {key.name!r} was revoked: ask an administrator of the tenant for another")
     if not key.is_live:
         raise Unauthenticated(f"the key {key.name!r} has expired: ask an administrator of the tenant for another")
-    return Actor(tenant=key.tenant, name=f"key:{key.name}", scopes=frozenset(key.scopes))
+    kind = "operator" if Scope.OPERATOR in key.scopes else "key"
+    return Actor(tenant=key.tenant, name=f"{kind}:{key.name}", scopes=frozenset(key.scopes), key=key)
 
 
 def actor_for(user: Person, tenant_name: str) -> Actor:
@@ -298,7 +359,7 @@ def actor_for(user: Person, tenant_name: str) -> Actor:
 
 
 def system_actor(tenant: Tenant, name: str) -> Actor:
-    """Return the system itself, which may do everything; `name` says which part of it ("tend", "command")."""
+    """Return the system itself, which may do all in a tenant; `name` says which part of it ("tend", "command")."""
     return Actor(tenant=tenant, name=f"system:{name}", scopes=ALL_SCOPES)
 
 

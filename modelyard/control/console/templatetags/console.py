@@ -9,15 +9,17 @@ from typing import Any
 from django import template
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from modelyard.control.jobs.handlers import about
 from modelyard.control.registry.models import Version
-from modelyard.core.metrics import amount
+from modelyard.core.metrics import amount, bytes_amount
 
 register = template.Library()
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
+LENGTHS = (((DAY, "d"), (HOUR, "h")), ((HOUR, "h"), (MINUTE, "min")), ((MINUTE, "min"), (1, "s")))
 UNITS = ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))
 
 
@@ -41,19 +43,41 @@ def meter(share: float, label: str = "") -> SafeString:
     )
 
 
+@register.simple_tag
+def histogram(bins: Mapping[str, Any] | None, label: str) -> SafeString | str:
+    """Draw how values are spread, as bars of SVG attributes, since the policy allows no style attribute."""
+    if not bins:
+        return ""
+    counts, edges = bins["counts"], bins["edges"]
+    highest = max(max(counts), 1)
+    bars = format_html_join(
+        "",
+        '<rect x="{}" y="{}" width="0.9" height="{}"><title>{} to {}: {}</title></rect>',
+        (
+            (place, f"{20 - high:.3f}", f"{high:.3f}", f"{edges[place]:.6g}", f"{edges[place + 1]:.6g}", f"{count:,}")
+            for place, count in enumerate(counts)
+            # The least bar is seen, and what is none has no bar.
+            for high in [max(20 * count / highest, 0.6 if count else 0)]
+        ),
+    )
+    return format_html(
+        '<svg class="histogram" viewBox="0 0 {} 20" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
+        len(counts),
+        label,
+        bars,
+    )
+
+
+@register.filter
+def number(count: float | None) -> str:
+    """Write a count, or a rate, whole and with separators."""
+    return "" if count is None else f"{count:,.0f}"
+
+
 @register.filter
 def size(count: int | None) -> str:
     """Write a number of bytes as people do."""
-    if count is None:
-        return ""
-    if count < 1024:
-        return f"{count} B"
-    amount = float(count)
-    for unit in ("KiB", "MiB", "GiB"):
-        amount /= 1024
-        if amount < 1024 or unit == "GiB":
-            break
-    return f"{amount:.1f} {unit}"
+    return "" if count is None else bytes_amount(count)
 
 
 @register.filter
@@ -84,12 +108,29 @@ def distance(moment: datetime, seconds: float) -> str:
 
 
 @register.filter
+def duration(seconds: float | None) -> str:
+    """Write how long something takes, in the two largest units that fit."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    if whole < MINUTE:
+        return f"{whole} s"
+    larger, smaller = next(pair for pair in LENGTHS if whole >= pair[0][0])
+    count, rest = divmod(whole, larger[0])
+    fine = rest // smaller[0]
+    return f"{count} {larger[1]}" + (f" {fine} {smaller[1]}" if fine else "")
+
+
+@register.filter
 def who(actor: str) -> str:
     """Write who did it: `user:ann` is ann, `key:ci` is key ci."""
     kind, colon, name = actor.partition(":")
     if not colon or kind == "user":
         return name or kind
     return f"{kind} {name}"
+
+
+register.filter("about", about)
 
 
 @register.filter
@@ -132,7 +173,7 @@ def pretty(given: Any) -> str:
 @register.filter
 def label_of(name: str) -> str:
     """Write a key of a report as words."""
-    return name.replace("_", " ").strip().capitalize()
+    return name.replace("_", " ").replace("-", " ").strip().capitalize()
 
 
 FORMATS = {
@@ -140,6 +181,8 @@ FORMATS = {
     "sklearn-pickle": "pickle",
     "sklearn-joblib": "joblib",
     "sklearn-skops": "skops",
+    "csv": "CSV",
+    "parquet": "Parquet",
 }
 VERBS = {
     "activate": "Activated",
@@ -186,6 +229,12 @@ def some(values: Any, most: int = 12) -> str:
     written = [value(item) for item in list(values)[:most]]
     rest = len(values) - len(written)
     return ", ".join(written) + (f", and {rest} more" if rest > 0 else "")
+
+
+@register.filter
+def entries(table: Any) -> list[tuple[Any, Any]]:
+    """Return names and values of a table. Django's `.items` would be the value of what somebody has named `items`."""
+    return list(table.items()) if isinstance(table, Mapping) else []
 
 
 @register.filter

@@ -10,6 +10,8 @@ from modelyard.control.console import asking, reads, toasts
 from modelyard.control.console.access import page
 from modelyard.control.console.forms import AliasForm, ModelForm, ProblemForm, PushForm, check_model_name
 from modelyard.control.console.rendering import is_htmx, show
+from modelyard.control.precomputed.models import Precomputation
+from modelyard.control.precomputed.services import current_of
 from modelyard.control.registry import services as registry
 from modelyard.control.registry.consumers import hurt
 from modelyard.control.registry.models import Model
@@ -19,6 +21,7 @@ from modelyard.control.tenancy.services import Actor
 from modelyard.core.errors import Conflict, ModelyardError
 
 RECENT_PLANS = 6
+STORED_SHOWN = 4
 
 
 @page(Scope.READ)
@@ -72,6 +75,17 @@ def check(request: HttpRequest, actor: Actor) -> HttpResponse:
     return show(request, actor, "models/_name_check.html", {"name": name, "error": error})
 
 
+def stored_context(model: Model) -> dict[str, object]:
+    """Return what is shown of a model's stored answers: those that are told, and the latest before them."""
+    rows = list(Precomputation.objects.with_facts().filter(model=model)[:STORED_SHOWN])
+    stored = next((row for row in rows if row.is_current), None) or current_of(model)
+    return {
+        "stored": stored,
+        "stored_former": [row for row in rows if row != stored],
+        "stored_address": f"{predict_url()}/precomputed/{model.name}/ENTITY",
+    }
+
+
 def model_context(actor: Actor, model: Model, **given: object) -> dict[str, object]:
     """Return what the model's page shows; `given` replaces forms that came back with errors."""
     numbers = list(model.versions.filter(state="ready").order_by("-number").values_list("number", flat=True))
@@ -87,6 +101,7 @@ def model_context(actor: Actor, model: Model, **given: object) -> dict[str, obje
         "arms": arms,
         "snippets": asking.asking_for_model(model, arms),
         "blocked": reads.what_keeps(model),
+        "trained": reads.last_trained(model),
         "history": reads.history_lines(plans[:RECENT_PLANS], plans[0].number if plans else None),
         "more_history": len(plans) > RECENT_PLANS,
         "can_roll_back": len(plans) > 1,
@@ -100,6 +115,7 @@ def model_context(actor: Actor, model: Model, **given: object) -> dict[str, obje
         "endpoint": f"{predict_url()}/predict/{model.name}",
         "max_upload_bytes": settings.MODELYARD.max_upload_bytes,
         "api_url": public_url(),
+        **stored_context(model),
         **given,
     }
 

@@ -10,9 +10,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
-from modelyard.control.console import throttle, toasts
+from modelyard.control.console import toasts
 from modelyard.control.console.access import ask_to_sign_in, lead_to_sign_in, sign_in_address
 from modelyard.control.console.forms import PasswordForm, SignInForm
+from modelyard.control.tenancy import sign_ins
 from modelyard.control.tenancy.models import Member
 
 
@@ -33,17 +34,20 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return redirect(target)
     if sign_in_address() != reverse("console:sign-in"):
         return redirect_to_login(target, sign_in_address())
-    form = SignInForm(request, data=request.POST if request.method == "POST" else None)
-    closed = request.method == "POST" and not throttle.admits(request)
-    if request.method == "POST" and not closed and form.is_valid():
-        throttle.succeeded(request)
+    tried = {"name": request.POST.get("username", ""), "address": request.META.get("REMOTE_ADDR", "")}
+    closed = request.method == "POST" and not sign_ins.admit_try(**tried)
+    # A form that has data looks at the password as soon as the page asks it for errors.
+    data = request.POST if request.method == "POST" and not closed else None
+    form = SignInForm(request, data=data, initial={"username": tried["name"]})
+    if form.is_bound and form.is_valid():
+        sign_ins.forget_tries(**tried)
         login(request, form.get_user())
         return redirect(target)
     context = {"form": form, "next": target, "closed": closed}
     status = 429 if closed else 422 if form.is_bound else 200
     response = render(request, "console/sign_in.html", context, status=status)
     if closed:
-        response["Retry-After"] = str(throttle.WINDOW_SECONDS)
+        response["Retry-After"] = str(sign_ins.WINDOW_SECONDS)
     return response
 
 

@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django_htmx.http import reswap, retarget
 
-from modelyard.control.console import asking, reads, toasts, tryit
+from modelyard.control.console import asking, lineage, reads, toasts, trained, tryit
 from modelyard.control.console.access import page
 from modelyard.control.console.rendering import show
 from modelyard.control.deployments import services as deployments
@@ -20,6 +20,7 @@ from modelyard.control.registry.storage import store
 from modelyard.control.rest.streaming import ChunksResponse
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
+from modelyard.control.training import reproducing
 from modelyard.core.errors import NotFound
 
 COLUMNS_SHOWN = 20
@@ -47,6 +48,9 @@ def version_context(version: Version, posted: tryit.Posted | None = None) -> dic
         "files": version.files.select_related("artifact"),
         "consumers": hurt(version.model, f":{version.number}"),
         "children": version.children.order_by("number").select_related("model"),
+        "lineage": lineage.of_version(version),
+        "summary": trained.summary_of(version),
+        "reproduced": version.reproductions.first(),
         "signature": signature,
         "report": version.report or {},
         "metrics": sorted((version.metrics or {}).items()),
@@ -115,6 +119,14 @@ def activate(request: HttpRequest, actor: Actor, name: str, number: int) -> Http
     way_back = reverse(undo, kwargs={"tenant": actor.tenant.name, "name": name}) if record.appended else ""
     toasts.say(request, f"{version} now answers every request to {name}.", undo=way_back)
     return redirect("console:model", tenant=actor.tenant.name, name=name)
+
+
+@page(Scope.WRITE, "POST")
+def reproduce(request: HttpRequest, actor: Actor, name: str, number: int) -> HttpResponse:
+    """Have the version's training run again and compared with it, and show the job."""
+    version = reads.find_version(actor.tenant, name, number)
+    job = reproducing.reproduce(actor=actor, version=version)
+    return redirect("console:job", tenant=actor.tenant.name, job=job.pk)
 
 
 @page(Scope.WRITE, "GET", "POST")

@@ -168,10 +168,41 @@
     });
   }
 
+  // --- what htmx brings anew: what was unfolded stays so, and a log that was read to its end is followed --------------
+  let unfolded = [];
+  let followed = null;
+  function showEnd(log) {
+    log.scrollTop = log.scrollHeight;
+  }
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    const target = event.detail.target;
+    unfolded = Array.from(target.querySelectorAll("details[open][id]"), function (details) {
+      return details.id;
+    });
+    const log = target.closest(".log");
+    followed = log && log.scrollHeight - log.scrollTop - log.clientHeight < 40 ? log : null;
+  });
+  document.addEventListener("htmx:afterSwap", function () {
+    unfolded.forEach(function (id) {
+      const details = document.getElementById(id);
+      if (details) details.open = true;
+    });
+    if (followed) showEnd(followed);
+  });
+
+  // --- a second click on what sends a form would ask twice -------------------------------------------------------------
+  document.addEventListener("submit", function (event) {
+    const form = event.target;
+    if (event.defaultPrevented || form.getAttribute("method") !== "post" || form.hasAttribute("hx-post")) return;
+    if (Date.now() - Number(form.dataset.sentAt || 0) < 3000) event.preventDefault();
+    else form.dataset.sentAt = String(Date.now());
+  });
+
   // --- htmx --------------------------------------------------------------------------------------------------------
   document.addEventListener("htmx:afterSwap", expire);
   document.addEventListener("htmx:afterSettle", function (event) {
-    const said = event.target.querySelector && event.target.querySelector("[data-announce]");
+    const came = event.target;
+    const said = came.matches && (came.matches("[data-announce]") ? came : came.querySelector("[data-announce]"));
     if (said) announce(said.dataset.announce);
     markErrors();
     const request = event.detail.requestConfig;
@@ -185,8 +216,11 @@
   });
 
   showTheme();
+  document.querySelectorAll(".log:has(.next)").forEach(showEnd);
   document.querySelectorAll("[data-must-equal]").forEach(arm);
   unfold();
   markErrors();
+  const wrong = document.querySelector('main [aria-invalid="true"]');
+  if (wrong && document.activeElement === document.body) wrong.focus();
   expire();
 })();

@@ -2,14 +2,15 @@
 (function () {
   "use strict";
 
+  // As the pages write a size: four digits at most, none of them a zero at the end.
   function size(bytes) {
-    const units = ["B", "KiB", "MiB", "GiB"];
+    const units = ["B", "KiB", "MiB", "GiB", "TiB"];
     let unit = 0;
     while (bytes >= 1024 && unit < units.length - 1) {
       bytes /= 1024;
       unit += 1;
     }
-    return (unit ? bytes.toFixed(1) : bytes) + " " + units[unit];
+    return Number(bytes.toPrecision(4)) + " " + units[unit];
   }
 
   function element(tag, className, text) {
