@@ -7,9 +7,11 @@ import typer
 from modelyard.cli.connection import Connection, connected
 from modelyard.cli.options import Despite, Json, ModelName, Url
 from modelyard.cli.output import Done, curl, print_json, print_table
+from modelyard.cli.usage import alias_name, new_alias
 
 app = typer.Typer(help="Move names, as candidate, between a model's versions.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="The alias, as candidate.", show_default=False)]
+NewName = Annotated[str, typer.Argument(help="The alias, as candidate.", show_default=False, callback=new_alias)]
+Name = Annotated[str, typer.Argument(help="The alias, as candidate.", show_default=False, callback=alias_name)]
 
 
 @app.command("list")
@@ -28,7 +30,7 @@ def list_aliases(model: ModelName, url: Url = None, json: Json = False) -> None:
 @app.command("set")
 def set_alias(
     model: ModelName,
-    name: Name,
+    name: NewName,
     number: Annotated[int, typer.Argument(min=1, help="The version's number.", show_default=False)],
     url: Url = None,
     json: Json = False,

@@ -8,7 +8,7 @@ from modelyard.cli.options import Home, Json, with_home
 from modelyard.cli.output import Done, say
 from modelyard.cli.progress import progress_bar
 from modelyard.cli.tenants import open_home
-from modelyard.cli.usage import NotUnderstood
+from modelyard.cli.usage import NotUnderstood, choice
 from modelyard.core.errors import ArtifactCorrupt, Conflict
 from modelyard.core.settings import STORES
 
@@ -73,8 +73,8 @@ def move(
 def _source(given: str | None, to: str) -> str:
     """Return the store to copy from. Raises `NotUnderstood`."""
     for option, name in (("--to", to), ("--from", given)):
-        if name is not None and name not in STORES:
-            raise NotUnderstood(f"{option} {name!r}: expected one of {', '.join(STORES)}")
+        if name is not None:
+            choice(option, name, STORES)
     source = given or next(name for name in STORES if name != to)
     if source == to:
         raise NotUnderstood(f"--from and --to are both {to}: expected two different stores")

@@ -3,6 +3,7 @@
 import json as jsons
 import shlex
 import sys
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,6 +77,8 @@ def write(
         raise NotUnderstood(
             "expected either --file, or some of the fields: `modelyard charter write --help` lists them"
         )
+    if next_review is not None:
+        _day("--next-review", next_review)
     whole = _read(file) if file is not None else None
     with connected(url) as yard:
         before = yard.client.charter(model)
@@ -105,6 +108,7 @@ def _written(yard: Connection, before: "CharterInForce", now: "CharterInForce", 
         console=f"{yard.console(now.model)}charter/",
         curl=curl("PUT", yard.api(f"models/{now.model}/charter"), json_body=body),
         undo=f"echo {shlex.quote(old)} | modelyard charter write {now.model} --file -" if changed else None,
+        more={"note": "; ".join(now.notes)},
     ).show(json)
 
 
@@ -115,6 +119,13 @@ def _read(file: Path) -> Charter:
     except msgspec.DecodeError as error:
         fields = ", ".join(Charter.__struct_fields__)
         raise InvalidInput(f"{file} is no charter: {error}; expected a JSON object with some of {fields}") from None
+
+
+def _day(option: str, text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise NotUnderstood(f"{option} {text!r}: expected a day, as 2027-03-01") from None
 
 
 def _threshold(text: str) -> Threshold:

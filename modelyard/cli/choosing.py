@@ -6,34 +6,53 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelyard.cli.connection import Connection, connected
-from modelyard.cli.options import Json, Reason, Url
+from modelyard.cli import usage
+from modelyard.cli.connection import connected
+from modelyard.cli.options import Json, ModelName, Reason, Url
 from modelyard.cli.output import Done, curl, print_json, print_table
-from modelyard.core.errors import InvalidInput
-from modelyard.core.metrics import amount
+from modelyard.core.metrics import Direction, amount
 from modelyard.core.reference import VERSION, Reference, parse_reference
 
 if TYPE_CHECKING:
     from modelyard.client import Comparison, Selection
 
-ModelName = Annotated[str, typer.Argument(help="A model's name.", show_default=False)]
 PARTS = ("parameters", "packages", "data", "manifest", "about")
+OPTIONS = {
+    "metric": "--metric", "direction": "--direction", "constraints": "--constraint", "alias": "--alias",
+    "activate": "--activate", "pool_aliases": "--among", "pool_from": "--from", "pool_to": "--to",
+    "pool_since": "--since", "expect": "--expect", "reason": "--reason",
+}  # fmt: skip
+"""Fields of a `select` to the options that say them."""
 SHOWN_FEATURES, SHOWN_ROWS = 10, 20
 
 
 def select(
     model: ModelName,
     metric: Annotated[
-        str, typer.Option("--metric", "-m", help="What to choose by; also p95_seconds, size_bytes.", show_default=False)
-    ],
+        str,
+        typer.Option(
+            "--metric",
+            "-m",
+            help="What to choose by, else the charter's; also p95_seconds, size_bytes.",
+            show_default=False,
+        ),
+    ] = "",
     direction: Annotated[
         str, typer.Option(help="maximize or minimize; known of well-known metrics.", show_default=False)
     ] = "",
     constraint: Annotated[
         list[str] | None,
-        typer.Option("--constraint", "-c", help="As 'p95_seconds<=5ms'; may be repeated.", show_default=False),
+        typer.Option(
+            "--constraint",
+            "-c",
+            help="As 'p95_seconds<=5ms'; may be repeated.",
+            show_default=False,
+            callback=usage.constraints,
+        ),
     ] = None,
-    alias: Annotated[str, typer.Option(help="Let this alias name the winner.", show_default=False)] = "",
+    alias: Annotated[
+        str, typer.Option(help="Let this alias name the winner.", show_default=False, callback=usage.new_alias)
+    ] = "",
     activate: Annotated[bool, typer.Option("--activate", help="Let the winner answer all requests.")] = False,
     among: Annotated[
         list[str] | None, typer.Option(help="Only what this alias names; may be repeated.", show_default=False)
@@ -51,24 +70,27 @@ def select(
     json: Json = False,
 ) -> None:
     """Choose the best version by a metric within constraints. Without --alias or --activate it is only told."""
+    if direction:
+        usage.choice("--direction", direction, Direction)
     given: dict[str, Any] = {
         "metric": metric, "direction": direction, "constraints": constraint or [], "alias": alias, "activate": activate,
-        "pool_aliases": among or [], "pool_from": first, "pool_to": last, "pool_since": since, "expect": expect,
-        "reason": reason,
+        "pool_aliases": among or [], "pool_from": first, "pool_to": last, "expect": expect, "reason": reason,
+        "pool_since": usage.moment("--since", since) if since else None,
     }  # fmt: skip
     with connected(url) as yard:
         from modelyard.client.choosing import wish
 
-        chosen = yard.client.select(model, **given)
+        with usage.in_options(OPTIONS):
+            chosen = yard.client.select(model, **given)
         if not json:
-            _show_choice(chosen)
+            _show_choice(chosen, chosen.metric + ", which the charter names" * (not metric))
         path = yard.api(f"models/{model}/select")
         Done(
             _outcome(chosen),
             result=chosen,
             console=yard.console(model, chosen.winner.number),
             curl=curl("POST", path, json_body=wish(**given)),
-            undo=_undo(yard, chosen.undo),
+            undo=_undo(model, alias, chosen.undo),
             more={} if alias or activate else {"next": f"modelyard promote {chosen.winner.reference}"},
         ).show(json)
 
@@ -83,30 +105,41 @@ def _outcome(chosen: "Selection") -> str:
     return f"{winner} would win; nothing was changed"
 
 
-def _undo(yard: Connection, call: dict[str, Any] | None) -> str | None:
-    """Return how to take the change back: by a verb where there is one, else by the request itself."""
+def _undo(model: str, alias: str, call: dict[str, Any] | None) -> str | None:
+    """Return the command that is the server's call to take the change back."""
     if call is None:
         return None
-    path, body = call["path"], call.get("body")
+    number = (call.get("body") or {}).get("version")
     if call["verb"] == "alias":
-        return curl(call["method"], f"{yard.client.url}{path}", json_body=body)
-    number = (body or {}).get("version")
-    return f"modelyard {call['verb']} {path.split('/')[-2]}" + (f":{number}" if number else "")
+        return f"modelyard aliases {'set' if number else 'remove'} {model} {alias}" + (f" {number}" if number else "")
+    return f"modelyard {call['verb']} {model}" + (f":{number}" if number else "")
 
 
-def _show_choice(chosen: "Selection") -> None:
+def _show_choice(chosen: "Selection", by: str) -> None:
     """Print the winner, and why each of the others lost."""
     rows = [(chosen.winner.reference, amount(chosen.metric, chosen.winner.value), f"the best; {chosen.direction}d")]
     rows += [
         (f"{chosen.model}:{loser.number}", _value(chosen.metric, loser.value), loser.reason) for loser in chosen.losers
     ]
     within = f" within {', '.join(chosen.constraints)}" if chosen.constraints else ""
-    print_table(f"{chosen.model} by {chosen.metric}{within}", ["version", chosen.metric, "why"], rows, empty="")
+    print_table(f"{chosen.model} by {by}{within}", ["version", chosen.metric, "why"], rows, empty="")
 
 
 def compare(
-    left: Annotated[str, typer.Argument(help="A version, as iris:1; or iris, for what serves.", show_default=False)],
-    right: Annotated[str, typer.Argument(help="Another, as iris:2, iris@candidate or just 2.", show_default=False)],
+    left: Annotated[
+        str,
+        typer.Argument(
+            help="A version, as iris:1; or iris, for what serves.", show_default=False, callback=usage.reference
+        ),
+    ],
+    right: Annotated[
+        str,
+        typer.Argument(
+            help="Another, as iris:2, iris@candidate, or just 2 or candidate.",
+            show_default=False,
+            callback=usage.reference,
+        ),
+    ],
     everything: Annotated[bool, typer.Option("--all", help="Show what is the same, too.")] = False,
     url: Url = None,
     json: Json = False,
@@ -114,8 +147,10 @@ def compare(
     """Put two versions of a model beside one another: what is better, what was added, dropped or changed."""
     one = parse_reference(left)
     other = Reference(one.model, version=int(right)) if VERSION.match(right) else parse_reference(right)
+    if str(other) == other.model != one.model:
+        other = Reference(one.model, alias=right)
     if other.model != one.model:
-        raise InvalidInput(f"{left} and {right} are of different models: expected two versions of one")
+        raise usage.NotUnderstood(f"{left} and {right} are of different models: expected two versions of one")
     with connected(url) as yard:
         from modelyard.client.choosing import side
 

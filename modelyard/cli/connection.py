@@ -29,6 +29,11 @@ class Connection:
         tenant = self.profile.tenant or self.client.tenant()
         return console_address(self.client.url, tenant, model, number)
 
+    def dataset(self, reference: str = "") -> str:
+        """Return the address of a dataset's page, or of the list of them."""
+        page = f"{self.console()}datasets/"
+        return page + (f"{quote(reference, safe=':')}/" if reference else "")
+
 
 def console_address(url: str, tenant: str, model: str = "", number: int | None = None) -> str:
     """Return the address of a page of the console: the tenant's, a model's or a version's."""

@@ -27,6 +27,8 @@ KEY = "first"
 DATABASE = "modelyard.sqlite3"
 PREPARED = "prepared"
 UNTOLD = "first-start"
+ADDRESS = "address"
+"""What a home's web process was last reached at; `--port` is known to nobody else."""
 MARKS = frozenset({DATABASE, "secret_key", "init.lock", "up.lock"})
 """Names by which a home is known, whatever else lies in it: nobody else uses them all day, as /var does `cache`."""
 FOLDERS = frozenset({"artifacts", "broker", "cache", "exchange", "scratch", "spool", "uploads"})
@@ -59,6 +61,19 @@ def settings_of(home: Path | None = None, **given: Any) -> Settings:
             os.environ[f"MODELYARD_{name.upper()}"] = str(given[name])
     os.environ.pop("MODELYARD_KEY", None)
     return settings
+
+
+def keep_address(settings: Settings) -> None:
+    """Write down where users reach the web process that starts."""
+    (settings.home / ADDRESS).write_text(settings.public_url, encoding="utf-8")
+
+
+def address_of(settings: Settings) -> str:
+    """Return where users reach the home's server: as it is set, else as it was last started."""
+    kept: Path = settings.home / ADDRESS
+    if os.environ.get("MODELYARD_PUBLIC_URL") or not kept.exists():
+        return str(settings.public_url)
+    return kept.read_text(encoding="utf-8")
 
 
 def expect_home(settings: Settings) -> None:

@@ -10,6 +10,7 @@ COLOURS = {"web": 36, "worker": 33, "tend": 35, "serve": 32}
 FILE = "up.log"
 MAX_BYTES = 10 << 20
 QUIET = frozenset({"debug", "info"})
+OF_REQUESTS = frozenset({"django.request", "django_structlog.middlewares.request"})
 
 
 def show(name: str, line: str) -> None:
@@ -37,9 +38,16 @@ class Kept:
 
 
 def is_routine(line: str) -> bool:
-    """Tell whether a line is an event below a warning; what is no event, as a traceback, is none."""
+    """Tell whether a line is an event below a warning, or of a request that was refused; no event is none.
+
+    A refusal is told to whoever asked; what breaks here, 500 and above, is shown.
+    """
     try:
         event = json.loads(line)
     except ValueError:
         return not line.strip()
-    return isinstance(event, dict) and event.get("level") in QUIET
+    if not isinstance(event, dict):
+        return False
+    status = event.get("code", event.get("status_code"))
+    refused = event.get("logger") in OF_REQUESTS and isinstance(status, int) and 400 <= status < 500
+    return refused or event.get("level") in QUIET

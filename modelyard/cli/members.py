@@ -1,6 +1,7 @@
 """`modelyard members`: lets people into a tenant, directly in a home's database; no server needs to run."""
 
 import secrets
+import shlex
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ import typer
 from modelyard.cli.options import Home, Json, with_home
 from modelyard.cli.output import Done, print_json, print_table
 from modelyard.cli.tenants import tenant_actor
+from modelyard.cli.usage import choice
 from modelyard.core.errors import InvalidInput, NotFound
 
 app = typer.Typer(help="Let people into a tenant on the server's own machine.", no_args_is_help=True)
@@ -37,7 +39,9 @@ def add(
     from django.db import transaction
 
     from modelyard.control.tenancy import services
+    from modelyard.control.tenancy.models import Role
 
+    choice("--role", role, Role.values)
     password, User = None, get_user_model()  # noqa: N806
     with transaction.atomic():
         person = User._default_manager.filter(**{User.USERNAME_FIELD: user}).first()
@@ -58,7 +62,7 @@ def add(
     more = {"password": f"{password}  (shown this once only)"} if password else {}
     Done(
         f"{user} is {member.role} of {tenant}",
-        undo=with_home(f"modelyard members remove {user} --tenant {tenant}", home),
+        undo=with_home(f"modelyard members remove {shlex.quote(user)} --tenant {tenant}", home),
         more=more,
     ).show(False)
 
@@ -80,7 +84,7 @@ def remove(user: UserName, tenant: TenantName = None, home: Home = None, json: J
     Done(
         f"{user} is no member of {tenant} any more",
         result={"user": user, "tenant": tenant},
-        undo=with_home(f"modelyard members add {user} --tenant {tenant} --role {role}", home),
+        undo=with_home(f"modelyard members add {shlex.quote(user)} --tenant {tenant} --role {role}", home),
     ).show(json)
 
 

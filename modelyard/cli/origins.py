@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from modelyard.cli.home import TENANT
+from modelyard.cli import usage
 from modelyard.cli.options import Home, Json, with_home
 from modelyard.cli.output import Done, print_json, print_table
 from modelyard.cli.tenants import tenant_actor
@@ -13,20 +13,29 @@ from modelyard.core.origins import read_origin
 
 app = typer.Typer(help="Let web pages elsewhere call from a browser, with a key of the tenant.", no_args_is_help=True)
 
-TenantName = Annotated[str, typer.Option("--tenant", help="Whose keys the pages bring.")]
+TenantName = Annotated[
+    str | None,
+    typer.Option(
+        "--tenant",
+        help="Whose keys the pages bring; else demo, or the one that a Django project names.",
+        show_default=False,
+    ),
+]
 OriginText = Annotated[
     str,
     typer.Argument(
         help="As the page's address begins, like https://app.example; http for this machine itself alone.",
         show_default=False,
+        callback=usage.origin,
     ),
 ]
 
 
 @app.command()
-def add(origin: OriginText, tenant: TenantName = TENANT, home: Home = None, json: Json = False) -> None:
+def add(origin: OriginText, tenant: TenantName = None, home: Home = None, json: Json = False) -> None:
     """Let pages of an origin call the API and the endpoints; running servers follow within a second."""
     actor = tenant_actor(home, tenant)
+    tenant = actor.tenant.name
     from modelyard.control.tenancy import services
 
     allowed = services.allow_origin(actor=actor, origin=origin)
@@ -41,10 +50,11 @@ def add(origin: OriginText, tenant: TenantName = TENANT, home: Home = None, json
 
 
 @app.command()
-def remove(origin: OriginText, tenant: TenantName = TENANT, home: Home = None, json: Json = False) -> None:
+def remove(origin: OriginText, tenant: TenantName = None, home: Home = None, json: Json = False) -> None:
     """Let pages of an origin read no answer any more; the keys that they have go on working elsewhere."""
     read = read_origin(origin)
     actor = tenant_actor(home, tenant)
+    tenant = actor.tenant.name
     from modelyard.control.tenancy import services
     from modelyard.control.tenancy.models import AllowedOrigin
 
@@ -62,9 +72,10 @@ def remove(origin: OriginText, tenant: TenantName = TENANT, home: Home = None, j
 
 
 @app.command("list")
-def list_origins(tenant: TenantName = TENANT, home: Home = None, json: Json = False) -> None:
+def list_origins(tenant: TenantName = None, home: Home = None, json: Json = False) -> None:
     """List the origins that a tenant allows."""
     actor = tenant_actor(home, tenant)
+    tenant = actor.tenant.name
     from modelyard.control.tenancy.models import AllowedOrigin
 
     found = [

@@ -45,6 +45,8 @@ def hint_of(error: ModelyardError) -> str | None:
         return f"a key with this scope may do it: `modelyard keys create --name NAME --scope {scope}`"
     if error.code == "not_found" and error.details.get("what") == "model" and "did you mean" not in error.message:
         return "`modelyard models` lists them"
+    if error.code == "in_use" and error.details.get("what") == "dataset":
+        return None
     return HINTS.get(error.code)
 
 
@@ -87,6 +89,7 @@ class Done:
         console: address of the thing's page, if it has one.
         curl: the equal request, without the secret.
         undo: the command that takes it back.
+        warnings: what should be known of it, a line each.
     """
 
     text: str
@@ -95,17 +98,21 @@ class Done:
     curl: str | None = None
     undo: str | None = None
     more: dict[str, str] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
     def show(self, as_json: bool) -> None:
         notes = {"console": self.console, "curl": self.curl, "undo": self.undo, **self.more}
         if as_json:
             shown = msgspec.to_builtins(self.result)
-            print_json({"result": shown, **{name: note for name, note in notes.items() if note}})
+            told = {**notes, "warnings": list(self.warnings)}
+            print_json({"result": shown, **{name: note for name, note in told.items() if note}})
             return
         print(runnable(self.text))
         for name, note in notes.items():
             if note:
                 print(f"  {name:8} {note if name == 'curl' else runnable(note)}")
+        for warning in self.warnings:
+            print(f"  warning  {warning}")
 
 
 def curl(
@@ -131,10 +138,17 @@ def curl(
             shlex.quote(json.dumps(json_body, ensure_ascii=False)),
         ]
     for name, value in forms:
-        parts += ["-F", shlex.quote(f"{name}={value}")]
+        parts += ["-F", shlex.quote(f"{name}={_whole(value)}")]
     for name, value in texts:
         parts += ["--form-string", shlex.quote(f"{name}={value}")]
     return " ".join([*parts, shlex.quote(url)])
+
+
+def _whole(form: str) -> str:
+    """Return `@file` or `<file` as curl reads it to its end: `,` and `;` in a name mean something to it."""
+    if not set(form) & set(',;"\\'):
+        return form
+    return form[0] + '"' + form[1:].replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def print_error(error: ModelyardError, as_json: bool) -> None:

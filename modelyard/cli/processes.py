@@ -6,12 +6,13 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 
 from modelyard.cli import project
-from modelyard.cli.home import expect_home, make_home, set_up_django, settings_of
+from modelyard.cli.home import expect_home, keep_address, make_home, set_up_django, settings_of
 from modelyard.cli.options import Home, Json
 from modelyard.cli.output import print_json
 from modelyard.cli.start import reachable
@@ -19,7 +20,8 @@ from modelyard.core.settings import Settings
 
 PARENT = "YARD_PARENT"
 PR_SET_PDEATHSIG = 1
-GRACE_SECONDS = 30
+STARTUP_FAILURE = 3
+"""As uvicorn's own command ends."""
 
 Port = Annotated[
     int | None,
@@ -40,10 +42,18 @@ ServePort = Annotated[
 def web(home: Home = None, port: Port = None, json: Json = False) -> None:
     """Serve the API and the console; and predictions too, unless MODELYARD_EMBEDDED is false."""
     settings = _begin("web", json, home=home, port=port)
+    keep_address(settings)
     set_up_django()
     import uvicorn
 
-    uvicorn.run(
+    from modelyard.control.jobs import events
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, *signalled: Any) -> None:
+            events.close_all()  # else whoever follows a job would hold up the end
+            super().handle_exit(*signalled)
+
+    config = uvicorn.Config(
         "modelyard.config.asgi:application",
         host=settings.host,
         port=settings.port,
@@ -54,8 +64,13 @@ def web(home: Home = None, port: Port = None, json: Json = False) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=settings.drain_seconds,
     )
+    server = Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
 
 
 def serve(home: Home = None, port: ServePort = None, json: Json = False) -> None:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-STAGES = {"upload": "uploading", "check": "examining", "download": "downloading", "copy": "copying"}
+STAGES = {"upload": "uploading", "check": "examining", "download": "downloading", "copy": "copying", "job": "working"}
 
 
 @contextmanager

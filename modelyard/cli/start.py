@@ -19,6 +19,8 @@ from modelyard.cli.home import TENANT, First, first_lines, is_first_start, is_pr
 from modelyard.cli.output import print_error, print_json, runnable, say
 from modelyard.core.errors import Misconfigured, ModelyardError, Unavailable
 from modelyard.core.settings import Settings
+from modelyard.exchange.medium import FolderMedium
+from modelyard.exchange.publication import read_index, read_model, read_tenant
 
 READY_SECONDS = 90.0
 POLL_SECONDS = 0.1
@@ -59,6 +61,7 @@ class Start:
         self._scratch = scratch
         self._log = log
         self._first: First | None = None
+        self._wants_demo = False
         self._fitting: demos.Fitting | None = None
         self._lacking: list[str] = []
 
@@ -71,7 +74,7 @@ class Start:
         if is_prepared(self._settings):
             return
         if self._demo and is_first_start(self._settings):
-            self._begin_fitting()
+            self._begin_demo()
         made = self._prepared()
         if made is not None:
             self._first = msgspec.json.decode(made, type=First | None)
@@ -101,11 +104,14 @@ class Start:
             raise Misconfigured(f"the home folder {self._settings.home} could not be prepared: the lines above say why")
         return made
 
-    def _begin_fitting(self) -> None:
+    def _begin_demo(self) -> None:
+        """Fit while the servers start, where they will not: what they make of a fit carries code."""
         from modelyard.sandbox.layers import missing
 
+        self._wants_demo = True
         self._lacking = [] if self._settings.unsafe_without_sandbox else missing()
-        self._fitting = demos.Fitting(self._scratch, "onnx" if self._lacking else "pickle", self._environment)
+        if self._lacking:
+            self._fitting = demos.Fitting(self._scratch, self._environment)
 
     def end(self) -> None:
         """Leave nothing running."""
@@ -113,7 +119,7 @@ class Start:
             self._fitting.end()
 
     def greet(self) -> None:
-        """Wait for the servers, push the demo at the first start, and say where everything is.
+        """Wait for the servers, have the demo trained at the first start, and say where everything is.
 
         Raises:
             Unavailable: when the servers do not become ready.
@@ -122,12 +128,13 @@ class Start:
             return
         url = str(self._settings.public_url)
         told: dict[str, Any] = {"url": url, "home": str(self._settings.home), "console": console_address(url, TENANT)}
-        if self._first is not None and self._fitting is not None:
-            told |= self._push(self._first, self._fitting)
+        if self._first is not None and self._wants_demo:
+            told |= self._show_demo(self._first)
         if self._stop.is_set():
             return
         told["seconds"] = round(time.monotonic() - self._began, 2)
-        told["curl"] = self._curl()
+        if is_served(self._settings, demos.MODEL):
+            told["curl"] = self._curl()
         self._tell(told)
         settle(self._settings)
 
@@ -144,21 +151,27 @@ class Start:
                 raise Unavailable(f"the servers are not ready after {READY_SECONDS:g} s: their lines above may say why")
         return not awaited
 
-    def _push(self, first: First, fitting: demos.Fitting) -> dict[str, Any]:
+    def _show_demo(self, first: First) -> dict[str, Any]:
         from modelyard.client import Client
 
         if self._lacking:
-            say("The demo is pushed as ONNX: files that carry code are not opened here. " + "; ".join(self._lacking))
+            lacking = "; ".join(self._lacking)
+            say(f"The demo is pushed as ONNX, not trained: files that carry code are not opened here. {lacking}")
         url = self._settings.public_url
         try:
             with Client(url, first.key, predict_url=self._settings.predict_url) as client:
-                answer = demos.push(client, self._scratch, fitting.facts())
+                if self._fitting is None:
+                    answer = demos.train(client, self._scratch)
+                else:
+                    answer = demos.push(client, self._scratch, self._fitting.facts())
         except ModelyardError as error:
             if not self._stop.is_set():
                 print_error(error, as_json=self._json)
             return {"demo_error": error.message}
         page = console_address(url, TENANT, demos.MODEL)
-        undo = f"modelyard deactivate {demos.MODEL} && modelyard delete {demos.MODEL}"
+        undo = f"modelyard deactivate {demos.MODEL} && modelyard delete {demos.MODEL} --yes"
+        if self._fitting is None:
+            undo += f" && modelyard datasets delete {demos.MODEL}:1 --yes"
         return {"prediction": msgspec.to_builtins(answer), "row": demos.FLOWER, "page": page, "undo": undo}
 
     def _tell(self, told: dict[str, Any]) -> None:
@@ -180,7 +193,9 @@ class Start:
                 f"model          {told['page']}",
                 f"undo           {runnable(back)}",
             ]
-        print("\n".join(["", *lines, f"curl           {told['curl']}", ""]), flush=True)
+        if "curl" in told:
+            lines.append(f"curl           {told['curl']}")
+        print("\n".join(["", *lines, ""]), flush=True)
 
     def _curl(self) -> str:
         key = self._first.key if self._first else None
@@ -188,6 +203,18 @@ class Start:
         rows = msgspec.json.encode({"rows": [demos.FLOWER]}).decode()
         address = f"{self._settings.predict_url}/predict/{demos.MODEL}"
         return f"curl --fail-with-body -H {bearer} -H 'Content-Type: application/json' -d '{rows}' {address}"
+
+
+def is_served(settings: Settings, model: str) -> bool:
+    """Tell whether `model` of the first tenant answers by its name, by what is published."""
+    medium = FolderMedium(settings.exchange)
+    try:
+        index = read_index(medium)
+        tenants = [read_tenant(medium, key, entry.digest) for key, entry in index.tenants.items()] if index else []
+        found = [(each.tenant, each.models[model]) for each in tenants if each.name == TENANT and model in each.models]
+        return any(read_model(medium, tenant, digest).plan.arms for tenant, digest in found)
+    except (ModelyardError, OSError):
+        return False
 
 
 def reachable(host: str) -> str:

@@ -17,9 +17,10 @@ from pathlib import Path
 from honcho.environ import parse_procfile
 
 POLL_SECONDS = 0.1
-GRACE_SECONDS = 35.0
 SETTLED_SECONDS = 10.0
 RESTART_SECONDS = 1.0
+QUIET_SECONDS = 2.0
+"""How long all may take to end before it is said what is waited for."""
 
 Write = Callable[[str, str], None]
 """Told a process's name and a line of its output."""
@@ -54,12 +55,16 @@ class Supervisor:
         commands: name to shell command.
         environment: of the processes.
         write: told each line of their output.
+        grace_seconds: how long they may take to end before they are killed.
     """
 
-    def __init__(self, commands: Mapping[str, str], environment: Mapping[str, str], write: Write) -> None:
+    def __init__(
+        self, commands: Mapping[str, str], environment: Mapping[str, str], write: Write, grace_seconds: float
+    ) -> None:
         self._commands = dict(commands)
         self._environment = dict(environment)
         self._write = write
+        self._grace_seconds = grace_seconds
         self._running: dict[str, Running] = {}
         self._restart_at: dict[str, float] = {}
         self._killed_early: set[str] = set()
@@ -131,7 +136,8 @@ class Supervisor:
         for running in self._running.values():
             if running.child.poll() is None:
                 running.child.terminate()
-        end = time.monotonic() + GRACE_SECONDS
+        end = time.monotonic() + self._grace_seconds
+        self._tell_waiting(min(QUIET_SECONDS, self._grace_seconds))
         for running in self._running.values():
             with suppress(subprocess.TimeoutExpired):
                 running.child.wait(timeout=max(0.0, end - time.monotonic()))
@@ -139,6 +145,19 @@ class Supervisor:
             running.child.wait()
             running.reader.join(timeout=1)
         self._running.clear()
+
+    def _tell_waiting(self, seconds: float) -> None:
+        """Say once what is waited for, when some have not ended by then."""
+        quiet = time.monotonic() + seconds
+        while (left := [name for name, one in self._running.items() if one.child.poll() is None]) and (
+            time.monotonic() < quiet
+        ):
+            time.sleep(POLL_SECONDS)
+        if left:
+            why = (
+                "it ends its jobs, or gives them back after 20 s" if "worker" in left else "what was asked is answered"
+            )
+            self._write("up", f"waits for {', '.join(left)} to end, {self._grace_seconds:g} s at most: {why}")
 
 
 def _kill_group(group: int, number: signal.Signals) -> None:

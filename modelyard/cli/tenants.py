@@ -9,6 +9,7 @@ from modelyard.cli import project
 from modelyard.cli.home import TENANT, expect_home, make_home, set_up_django, settings_of
 from modelyard.cli.options import Home, Json, with_home
 from modelyard.cli.output import Done, print_json, print_table
+from modelyard.cli.usage import tenant_name
 from modelyard.core.errors import NotFound
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ def tenant_actor(home: Path | None, tenant: str | None) -> "Actor":
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="As it stands in addresses, like acme.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(help="As it stands in addresses, like acme.", show_default=False, callback=tenant_name)
+    ],
     title: Annotated[str, typer.Option(help="As people write it.")] = "",
     home: Home = None,
     json: Json = False,

@@ -24,17 +24,22 @@ from modelyard.cli.supervisor import Supervisor, Write, commands, procfile
 from modelyard.core.errors import Misconfigured, ModelyardError
 from modelyard.core.settings import Settings
 
+LEAST_GRACE_SECONDS = 35.0
+"""A worker that shall end gives its jobs back after 20."""
+SEALING_SECONDS = 5.0
+"""What a server may take once it has answered all: it seals the spool and unloads."""
+
 
 def up(
     home: Home = None,
     port: Port = None,
-    demo: Annotated[bool, typer.Option(help="At the first start, push a model and ask it once.")] = True,
+    demo: Annotated[bool, typer.Option(help="At the first start, train a model and ask it once.")] = True,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show all that the processes log.")] = False,
     json: Json = False,
 ) -> None:
     """Start all processes on this machine; Ctrl-C ends them.
 
-    At the first start it makes an administrator and a key, both shown once, and pushes a demo model. On a terminal,
+    At the first start it makes an administrator and a key, both shown once, and trains a demo model. On a terminal,
     what the processes log goes to a file in the home, and only what is no routine is shown.
     """
     began = time.monotonic()
@@ -61,13 +66,18 @@ def up(
         if log is not None:
             write = kept = Kept(log)
             stack.callback(kept.close)
-        supervisor = Supervisor(_commands(settings), environment, write)
+        supervisor = Supervisor(_commands(settings), environment, write, grace_seconds(settings))
         threading.Thread(target=_greet, args=(start, json), name="greeter", daemon=True).start()
         supervisor.run(stop)
         if supervisor.failed:
             stop.set()
             lines = f"its last lines above, and in {log}, say why" if log else "its last lines above say why"
             raise Misconfigured(f"{supervisor.failed}: {lines}, and `modelyard doctor` looks further")
+
+
+def grace_seconds(settings: Settings) -> float:
+    """Return how long the processes may take to end: servers wait for the requests that they have accepted."""
+    return max(LEAST_GRACE_SECONDS, settings.drain_seconds + SEALING_SECONDS)
 
 
 def _check_ports(settings: Settings) -> None:

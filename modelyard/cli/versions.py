@@ -1,4 +1,4 @@
-"""The verbs of versions: push, list, promote, roll back, deactivate, delete, download."""
+"""The verbs of versions: list, promote, roll back, deactivate, delete, download."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,114 +9,13 @@ from modelyard.cli.connection import Connection, connected
 from modelyard.cli.options import Despite, Json, ModelName, Reason, Ref, Url, Yes
 from modelyard.cli.output import Done, curl, print_json, print_table, say
 from modelyard.cli.progress import progress_bar
-from modelyard.cli.tables import is_inline, read_metrics, read_object
-from modelyard.cli.usage import NotUnderstood, model_name, reference
-from modelyard.core.errors import ModelRefused
+from modelyard.cli.usage import NotUnderstood, reference
+from modelyard.core.errors import Conflict
 from modelyard.core.metrics import P95, amount
 from modelyard.core.reference import Reference, parse_reference
 
 if TYPE_CHECKING:
     from modelyard.client import Deployment, Version
-
-SHOWN_COLUMNS = 10
-
-
-def push(
-    files: Annotated[
-        list[Path], typer.Argument(help="Files; several are joined into one pipeline.", show_default=False)
-    ],
-    name: Annotated[str, typer.Option("--name", "-n", help="The model.", show_default=False, callback=model_name)],
-    sample: Annotated[
-        Path | None, typer.Option(help="Rows that it can predict: .csv, .parquet, .json or .npy.", show_default=False)
-    ] = None,
-    metric: Annotated[
-        list[str] | None, typer.Option(help="As accuracy=0.97; may be repeated.", show_default=False)
-    ] = None,
-    description: Annotated[str, typer.Option(help="What is new.", show_default=False)] = "",
-    parent: Annotated[
-        int | None, typer.Option(help="Number of the version it was made from.", show_default=False)
-    ] = None,
-    manifest: Annotated[
-        str | None, typer.Option(help="JSON that wins over what is captured: a file, or {...}.", show_default=False)
-    ] = None,
-    signature: Annotated[
-        str | None, typer.Option(help="JSON, instead of an inferred one: a file, or {...}.", show_default=False)
-    ] = None,
-    environment: Annotated[
-        str,
-        typer.Option(
-            help="The server's Python environment that opens and serves it, for an old pickle.", show_default=False
-        ),
-    ] = "",
-    wait: Annotated[bool, typer.Option(help="Wait until it was examined.")] = True,
-    url: Url = None,
-    json: Json = False,
-) -> None:
-    """Upload a model as a new version.
-
-    Once it is ready it answers those who ask for it by number, as iris:3; those who ask for iris, once it is promoted.
-    """
-    metrics = read_metrics(metric or [])
-    manifest_object, signature_object = read_object(manifest, "--manifest"), read_object(signature, "--signature")
-    with connected(url) as yard, progress_bar(json) as progress:
-        from modelyard.client.pushing import form
-
-        try:
-            version = yard.client.push(
-                *files,
-                name=name,
-                sample=sample,
-                metrics=metrics,
-                description=description,
-                parent=parent,
-                manifest=manifest_object,
-                signature=signature_object,
-                environment=environment,
-                wait=wait,
-                progress=progress,
-            )
-        except ModelRefused as error:
-            raise _with_its_page(yard, error) from None
-        forms = [("file", f"@{file}") for file in files] + ([("sample", f"@{sample}")] if sample else [])
-        texts = form(metrics=metrics or None, description=description, environment=environment, parent=parent)
-        for field, given in (("manifest", manifest), ("signature", signature)):
-            if given is not None and is_inline(given):
-                texts[field] = given
-            elif given is not None:
-                forms.append((field, f"<{given}"))
-        report = version.report or {}
-        told = {"why": report.get("reason"), "ignored": _ignored(report.get("ignored_columns") or [])}
-        done = Done(
-            f"{version} is {version.state}"
-            + (f": {version.format}, runs as {version.runtime}" if version.runtime else "")
-            + (f" in the environment {version.environment}" if version.environment else ""),
-            result=version,
-            console=yard.console(version.model, version.number),
-            curl=curl("POST", yard.api(f"models/{name}/versions/"), forms=forms, texts=list(texts.items())),
-            undo=f"modelyard delete {version}",
-            more={**{key: str(text) for key, text in told.items() if text}, "next": f"modelyard promote {version}"},
-        )
-    done.show(json)
-
-
-def _with_its_page(yard: Connection, error: ModelRefused) -> ModelRefused:
-    """Add where the refused version is seen, and how it goes."""
-    if named := error.details.get("version"):
-        refused = parse_reference(str(named))
-        page = yard.console(refused.model, refused.version)
-        error.details["notes"] = {"console": page, "undo": f"modelyard delete {refused}"}
-    return error
-
-
-def _ignored(columns: list[str]) -> str:
-    """Say which columns of the sample the model does not take: a request that has them is refused."""
-    if not columns:
-        return ""
-    shown = [f"`{name}`" if name else "one without a name (the CSV's index?)" for name in columns[:SHOWN_COLUMNS]]
-    more = f" and {len(columns) - SHOWN_COLUMNS} more" if len(columns) > SHOWN_COLUMNS else ""
-    return (
-        f"of the sample's columns {', '.join(shown)}{more}: the model does not take them, nor may a request have them"
-    )
 
 
 def versions(model: ModelName, url: Url = None, json: Json = False) -> None:
@@ -184,6 +83,7 @@ def _deployed(yard: Connection, now: "Deployment", verb: str, body: dict[str, An
         console=yard.console(model),
         curl=curl("POST", yard.api(f"models/{model}/{verb}"), json_body=given),
         undo=_undo(model, now.undo),
+        more={"note": "; ".join(now.notes)},
     ).show(json)
 
 
@@ -218,7 +118,7 @@ def delete(
             for consumer in yard.client.consumers(named.model):
                 say(f"{consumer.name} depends on {consumer.uses}" + (f": {consumer.contact}" * bool(consumer.contact)))
             whole = "all its files" if named.version else "all its versions, aliases and files"
-            typer.confirm(f"Delete {target} with {whole}? This cannot be undone.", abort=True, err=True)
+            _confirm(f"Delete {target} with {whole}? This cannot be undone.")
         yard.client.delete(target, despite_consumers=despite_consumers)
         path = f"models/{named.model}/" + (f"versions/{named.version}/" if named.version else "")
         path += "?despite_consumers=true" if despite_consumers else ""
@@ -229,6 +129,13 @@ def delete(
             curl=curl("DELETE", yard.api(path)),
             undo="there is no way back; push the files again" + (" as a new version" if named.version else ""),
         ).show(json)
+
+
+def _confirm(question: str) -> None:
+    try:
+        typer.confirm(question, abort=True, err=True)
+    except typer.Abort:
+        raise Conflict("nothing was deleted: it was not agreed to; --yes agrees where nobody can be asked") from None
 
 
 def _look(yard: Connection, named: Reference) -> None:

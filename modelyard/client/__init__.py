@@ -2,6 +2,18 @@
 
 from modelyard.client.choosing import Comparison, Selection
 from modelyard.client.client import Client
-from modelyard.client.records import Alias, Answer, Deployment, Key, Model, Version
+from modelyard.client.records import Alias, Answer, Dataset, Deployment, Key, Model, Preview, Version
 
-__all__ = ["Alias", "Answer", "Client", "Comparison", "Deployment", "Key", "Model", "Selection", "Version"]
+__all__ = [
+    "Alias",
+    "Answer",
+    "Client",
+    "Comparison",
+    "Dataset",
+    "Deployment",
+    "Key",
+    "Model",
+    "Preview",
+    "Selection",
+    "Version",
+]

@@ -6,28 +6,25 @@ from urllib.parse import quote
 import msgspec
 from msgspec import structs
 
-from modelyard.client.records import CharterInForce, Consumer, read_record
-from modelyard.client.transport import Transport
-from modelyard.core.charter import Charter, check_charter
+from modelyard.client.connected import Connected
+from modelyard.client.records import CharterInForce, Consumer, as_record
+from modelyard.client.transport import API
+from modelyard.core.charter import Charter, charter_from
 from modelyard.core.errors import InvalidInput
 from modelyard.core.reference import check_name
 
-API = "/api/v1"
 
-
-class Charters:
+class Charters(Connected):
     """What `Client` inherits."""
-
-    _control: Transport
 
     def charter(self, model: str) -> CharterInForce:
         """Return the charter in force; its `number` is 0 where none was written."""
-        return read_record(msgspec.json.encode(self._control.get(_charter_path(model))), CharterInForce)
+        return self._get(_charter_path(model), CharterInForce)
 
     def charter_history(self, model: str) -> list[CharterInForce]:
         """Return every charter that the model had, the newest first."""
         pages = self._control.pages(f"{_charter_path(model)}/history", {})
-        return [msgspec.convert({**item, "model": model}, CharterInForce, strict=False) for item in pages]
+        return [as_record({**item, "model": model}, CharterInForce) for item in pages]
 
     def write_charter(
         self, model: str, charter: Charter | None = None, *, reason: str = "", **changes: Any
@@ -42,18 +39,13 @@ class Charters:
         """
         read = self.charter(model)
         whole = msgspec.to_builtins(charter or read.charter)
-        try:
-            written = check_charter(msgspec.convert({**whole, **changes}, Charter))
-        except msgspec.ValidationError as error:
-            raise InvalidInput(f"charter: {error}") from None
+        written = charter_from({**whole, **changes})
         body = {"charter": msgspec.to_builtins(structs.asdict(written)), "reason": reason, "replaces": read.number}
-        answer = self._control.send("PUT", _charter_path(model), json=msgspec.to_builtins(body))
-        return read_record(answer.content, CharterInForce)
+        return self._send("PUT", _charter_path(model), CharterInForce, msgspec.to_builtins(body))
 
     def consumers(self, model: str) -> list[Consumer]:
         """Return who is declared to depend on a model."""
-        path = f"{API}/models/{check_name(model, 'a model')}/consumers/"
-        return [msgspec.convert(item, Consumer, strict=False) for item in self._control.pages(path, {})]
+        return list(self._list(f"{API}/models/{check_name(model, 'a model')}/consumers/", Consumer))
 
     def declare_consumer(
         self, model: str, name: str, *, contact: str = "", purpose: str = "", uses: str = ""
@@ -64,7 +56,7 @@ class Charters:
             >>> yard.declare_consumer("iris", "checkout service", contact="checkout@example.com")
         """
         json = {"contact": contact, "purpose": purpose, "uses": uses}
-        return read_record(self._control.send("PUT", _consumer_path(model, name), json=json).content, Consumer)
+        return self._send("PUT", _consumer_path(model, name), Consumer, json)
 
     def remove_consumer(self, model: str, name: str) -> None:
         """Note that somebody does not depend on a model any more."""

@@ -1,4 +1,4 @@
-"""What `select` and `compare` answer, and the requests beneath them."""
+"""The part of the client that tells which version is the better one, and what it answers."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,6 +6,10 @@ from typing import Any
 
 import msgspec
 
+from modelyard.client.connected import Connected
+from modelyard.client.records import Version
+from modelyard.client.serving import await_served
+from modelyard.client.transport import API
 from modelyard.core.errors import InvalidInput
 from modelyard.core.reference import Reference, check_name
 
@@ -108,3 +112,67 @@ def side(model: str, version: Any) -> str:
     if reference.version is not None:
         return str(reference.version)
     return reference.alias or "champion"
+
+
+class Choosing(Connected):
+    """What `Client` inherits."""
+
+    def select(
+        self,
+        model: str,
+        metric: str = "",
+        *,
+        direction: str = "",
+        constraints: str | Sequence[str] = (),
+        alias: str = "",
+        activate: bool = False,
+        pool_aliases: str | Sequence[str] = (),
+        pool_from: int | None = None,
+        pool_to: int | None = None,
+        pool_since: datetime | str | None = None,
+        expect: int | None = None,
+        reason: str = "",
+        wait: bool = True,
+    ) -> Selection:
+        """Choose the best ready version of a model by a metric; let an alias name it, or activate it, or only tell.
+
+        Args:
+            metric: one of the versions', or `p95_seconds` or `size_bytes`, which were measured when they were pushed;
+                left out, the charter's is meant.
+            direction: `maximize` or `minimize`; known of well-known metrics.
+            constraints: as `p95_seconds<=5ms`, `size_bytes<=50MiB`, `accuracy>=0.95`.
+            pool_aliases, pool_from, pool_to, pool_since: look only at what these name, at these numbers, at what was
+                pushed since.
+            expect: the winner that was told before; is it another one now, nothing is changed.
+            wait: as in `promote`.
+
+        Raises:
+            Conflict: when no version keeps to the constraints; `details["losers"]` says why of each.
+
+        Example:
+            >>> yard.select("iris", "accuracy", constraints=["p95_seconds<=5ms"], alias="candidate").winner.number
+            3
+        """
+        body = wish(
+            metric=metric, direction=direction, constraints=listed(constraints), alias=alias,
+            activate=activate, pool_aliases=listed(pool_aliases), pool_from=pool_from, pool_to=pool_to,
+            pool_since=pool_since, expect=expect, reason=reason,
+        )  # fmt: skip
+        path = f"{API}/models/{check_name(model, 'a model')}/select"
+        if not (alias or activate):
+            body.pop("reason", None)
+            return self._get(path, Selection, body)
+        selection = self._send("POST", path, Selection, body)
+        if wait:
+            await_served(self._data, f"{model}@{alias}" if alias else model, selection.winner.number)
+        return selection
+
+    def compare(self, model: str, left: Version | int | str, right: Version | int | str) -> Comparison:
+        """Put two versions of a model beside one another; each is a number, an alias or `champion`.
+
+        Example:
+            >>> [row for row in yard.compare("iris", "champion", 3).metrics if row["better"] == "right"]
+        """
+        sides = {"left": side(model, left), "right": side(model, right)}
+        path = f"{API}/models/{check_name(model, 'a model')}/compare"
+        return self._get(path, Comparison, sides)

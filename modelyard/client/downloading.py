@@ -7,6 +7,7 @@ from pathlib import Path
 from modelyard.client.pushing import Progress
 from modelyard.client.transport import Transport
 from modelyard.core.errors import Conflict, InvalidInput
+from modelyard.core.table import format_of
 
 
 def fetch(control: Transport, path: str, target: Path, *, default: str, progress: Progress) -> Path:
@@ -43,6 +44,21 @@ def fetch(control: Transport, path: str, target: Path, *, default: str, progress
             "write to"
         ) from error
     return final
+
+
+def promised(target: Path) -> str | None:
+    """Return the format that the name of the file `target` promises; None of a folder, and where it promises none."""
+    return None if target.expanduser().is_dir() else format_of(target.name)
+
+
+def check_promised(target: Path, form: str) -> None:
+    """Check that the file `target` may hold `form`: no Parquet goes by the name of a CSV.
+
+    Raises:
+        InvalidInput: with a name that says what it is.
+    """
+    if promised(target) not in (None, form):
+        raise InvalidInput(f"{target.name} would hold {form}: name it {target.with_suffix(f'.{form}').name}")
 
 
 def check_folder(folder: Path) -> None:

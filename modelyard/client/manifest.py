@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def capture(estimator: Any = None, folder: Path | None = None) -> Manifest:
     )
 
 
-def facts(models: tuple[Any, ...], given: Manifest | Mapping[str, Any] | None) -> dict[str, Any]:
+def facts(models: Sequence[Any], given: Manifest | Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the captured manifest with the given facts in place of its own."""
     first = models[0] if models else None
     if isinstance(first, (str, Path)):
@@ -97,9 +97,13 @@ def _packages(estimator: Any) -> dict[str, str]:
 def _parameters(estimator: Any) -> dict[str, Any]:
     if not callable(getattr(estimator, "get_params", None)):
         return {}
+    try:
+        told = estimator.get_params()
+    except Exception:  # an estimator of somebody's own, and no reason not to push it
+        return {}
     return {
         name: _shown(value)
-        for name, value in sorted(estimator.get_params().items())
+        for name, value in sorted(told.items())
         if not callable(getattr(value, "get_params", None)) and not isinstance(value, list)
     }
 

@@ -1,18 +1,19 @@
 """The requests beneath a push, and how far they are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import msgspec
 
+from modelyard.client import manifest as manifests
 from modelyard.client.rows import plain
-from modelyard.client.transport import Transport
+from modelyard.client.transport import API, Transport
 from modelyard.client.uploads import Counted
 from modelyard.core.errors import ModelyardError
-
-API = "/api/v1"
+from modelyard.core.manifest import Manifest
 
 Progress = Callable[[str, float, str], None]
 """Told a stage (`upload`, `check`, `download`), the part of it that is done (0 to 1), and a message."""
@@ -20,6 +21,23 @@ Progress = Callable[[str, float, str], None]
 
 def silent(stage: str, part: float, message: str) -> None:
     """Tell nobody."""
+
+
+def about(
+    models: Sequence[Any],
+    *,
+    metrics: Mapping[str, float] | None,
+    manifest: Manifest | Mapping[str, Any] | None,
+    signature: Mapping[str, Any] | None,
+    **texts: str | int | None,
+) -> dict[str, str]:
+    """Return the form fields that go with the files: what was said of them, and what this process knows."""
+    return form(
+        metrics=dict(metrics) if metrics else None,
+        manifest=manifests.facts(models, manifest),
+        signature=dict(signature) if signature else None,
+        **texts,
+    )
 
 
 def form(**fields: Any) -> dict[str, str]:
@@ -37,7 +55,7 @@ def form(**fields: Any) -> dict[str, str]:
 
 def send(
     control: Transport, path: str, files: list[tuple[str, Path]], data: dict[str, str], progress: Progress
-) -> bytes:
+) -> httpx2.Response:
     """Upload `files` (field and file, in this order) with `data` as one form, as a stream, and return the answer."""
     total, done = sum(file.stat().st_size for _, file in files) or 1, 0
 
@@ -48,7 +66,7 @@ def send(
 
     with ExitStack() as opened:
         parts = [(field, (file.name, opened.enter_context(Counted(file, report)))) for field, file in files]
-        return control.send("POST", path, files=parts, data=data).content
+        return control.send("POST", path, files=parts, data=data)
 
 
 def job_progress(control: Transport, job: str | None) -> tuple[float, str]:

@@ -17,8 +17,13 @@ def await_served(data: Transport, reference: str, number: int | None) -> None:
     Returns too when the data plane will not tell, and when it takes longer than 10 seconds to hear of the change, or
     30 more to load: the change holds nevertheless.
     """
-    if _becomes_true(lambda: _is_named(data, reference, number), SERVED_SECONDS) and number is not None:
+    if await_named(data, reference, number) and number is not None:
         _becomes_true(lambda: _is_loaded(data, reference), LOADED_SECONDS)
+
+
+def await_named(data: Transport, reference: str, number: int | None) -> bool:
+    """Return when the data plane knows `reference` as the version `number`; False after 10 seconds without."""
+    return _becomes_true(lambda: _is_named(data, reference, number), SERVED_SECONDS)
 
 
 def _becomes_true(check: Callable[[], bool], seconds: float) -> bool:

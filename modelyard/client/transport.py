@@ -11,8 +11,9 @@ import httpx2
 import msgspec
 
 import modelyard
-from modelyard.core.errors import InvalidInput, ModelyardError, Unavailable
+from modelyard.core.errors import InvalidInput, ModelyardError, NotAcceptable, Unavailable
 
+API = "/api/v1"
 EXAMPLE_URL = "http://127.0.0.1:8000"
 TRIES = 3
 LONGEST_WAIT_SECONDS = 5.0
@@ -62,6 +63,11 @@ def is_loopback(url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def despite(consumers: bool) -> str:
+    """Return the query that says that those who depend on it were told, where they were."""
+    return "?despite_consumers=true" if consumers else ""
 
 
 def error_from(response: httpx2.Response) -> ModelyardError:
@@ -173,7 +179,7 @@ class Transport:
                 response = self._http.request(method, self.url + path, params=params, **more)
             except httpx2.RequestError as error:
                 if not left or repeat_only_if_told:
-                    raise self._no_answer(error, is_known=method == "GET" or repeat_only_if_told) from error
+                    raise self._no_answer(error, is_known=method == "GET" or repeat_only_if_told) from None
                 time.sleep(0.2)
                 continue
             if response.is_success:
@@ -204,7 +210,33 @@ class Transport:
                     report(done, int(length) if length else None)
                 return _filename(response.headers.get("content-disposition", ""))
         except httpx2.RequestError as error:
+            raise self._no_answer(error) from None
+
+    def events(self, path: str, headers: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+        """Give the name and the data of each server-sent event, until the connection ends.
+
+        Raises:
+            ModelyardError: the server's, or `Unavailable` when the connection broke.
+        """
+        try:
+            given = {"accept": "text/event-stream", **headers}
+            with self._http.stream("GET", self.url + path, headers=given) as response:
+                if not response.is_success:
+                    response.read()
+                    raise error_from(response)
+                if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                    raise not_ours(response, "no events", NotAcceptable)
+                name = ""
+                for line in response.iter_lines():
+                    field, _, value = line.partition(": ")
+                    if field == "event":
+                        name = value
+                    elif field == "data" and name:
+                        yield name, msgspec.json.decode(value)
+        except httpx2.RequestError as error:
             raise self._no_answer(error) from error
+        except msgspec.DecodeError as error:
+            raise Unavailable(f"an event of {self.url} cannot be read") from error
 
     def _no_answer(self, error: httpx2.RequestError, *, is_known: bool = True) -> Unavailable:
         """Return the error for a request without an answer; `is_known`: nothing was changed by it."""

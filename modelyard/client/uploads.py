@@ -45,7 +45,7 @@ def _model_file(model: Any, folder: Path) -> Path:
     return path
 
 
-def existing(path: Path) -> Path:
+def existing(path: Path, *, what: str = "a model's file, or several") -> Path:
     """Return `path`.
 
     Raises:
@@ -53,7 +53,7 @@ def existing(path: Path) -> Path:
     """
     path = path.expanduser()
     if path.is_dir():
-        raise InvalidInput(f"{path} is a folder: expected a model's file, or several")
+        raise InvalidInput(f"{path} is a folder: expected {what}")
     if not path.is_file():
         raise InvalidInput(f"there is no file {path}")
     if not os.access(path, os.R_OK):
@@ -90,6 +90,27 @@ def sample_file(sample: Any, scratch: Path) -> Path:
     return _array_file(sample, rows, scratch / "sample.npy")
 
 
+def table_file(table: Any, scratch: Path) -> Path:
+    """Return a file of a whole table: the one named, or a Parquet made in `scratch`.
+
+    Raises:
+        InvalidInput: when it is no file and no table.
+    """
+    if isinstance(table, (str, Path)):
+        return existing(Path(table), what="a table's file")
+    path = scratch / "table.parquet"
+    if hasattr(table, "iloc") and hasattr(table, "columns"):
+        return _frame_file(table, path)
+    if hasattr(table, "to_arrow"):
+        table = table.to_arrow()
+    if not hasattr(table, "schema"):
+        raise InvalidInput(f"a value of type {type(table).__name__} was given: expected a file, a DataFrame or a Table")
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(table, path)
+    return path
+
+
 def _spread(n_rows: int) -> list[int]:
     if n_rows <= SAMPLE_ROWS:
         return list(range(n_rows))
@@ -100,7 +121,7 @@ def _frame_file(frame: Any, path: Path) -> Path:
     try:
         frame.set_axis([str(name) for name in frame.columns], axis=1).to_parquet(path, index=False)
     except (ValueError, TypeError) as error:
-        raise InvalidInput(f"the sample cannot be written as a table: {error}") from error
+        raise InvalidInput(f"the frame cannot be written as a table: {error}") from error
     return path
 
 

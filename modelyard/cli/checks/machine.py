@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -103,7 +104,11 @@ def environments(settings: Settings) -> Iterator[Finding]:
     from modelyard.sandbox.limits import Limits
 
     for name, path in settings.environments.items():
-        mend = f"mend {name}= in MODELYARD_ENVIRONMENTS, or make it: uv venv {path.parent.parent}"
+        folder = shlex.quote(str(path.parent.parent))
+        mend = (
+            f"mend {name}= in MODELYARD_ENVIRONMENTS, or make it again: python3 -m venv {folder} && "
+            f"{folder}/bin/pip install scikit-learn==RELEASE, the one that wrote its pickles"
+        )
         try:
             found = look(name, path)
         except Misconfigured as error:
@@ -115,7 +120,7 @@ def environments(settings: Settings) -> Iterator[Finding]:
         if problem:
             yield bad("environment", f"{text}; its sandbox does not work: {problem}", mend)
         elif found.sklearn is None:
-            yield warning("environment", f"{text}; no scikit-learn", f"uv pip install --python {path} scikit-learn")
+            yield warning("environment", f"{text}; no scikit-learn", f"{path} -m pip install scikit-learn")
         else:
             yield ok("environment", f"{text}; its sandbox works")
 

@@ -1,0 +1,31 @@
+"""The part of the client that speaks of keys, and of whose they are."""
+
+from modelyard.client.connected import Connected
+from modelyard.client.records import Key
+from modelyard.client.transport import API
+
+
+class Keys(Connected):
+    """What `Client` inherits."""
+
+    def keys(self) -> list[Key]:
+        """Return the tenant's keys, without their secrets."""
+        return list(self._list(f"{API}/keys/", Key))
+
+    def create_key(self, name: str, scopes: list[str], *, expires_at: str | None = None) -> Key:
+        """Make a key; `key` of the record is the secret, which is never shown again.
+
+        Args:
+            scopes: of `predict`, `read`, `write`, `admin`.
+            expires_at: ISO 8601, with a time zone; None: never.
+        """
+        json = {"name": name, "scopes": scopes, "expires_at": expires_at}
+        return self._send("POST", f"{API}/keys/", Key, json)
+
+    def revoke_key(self, key: Key | int | str) -> None:
+        """Let a key open nothing any more, within a second."""
+        self._control.send("DELETE", f"{API}/keys/{key.id if isinstance(key, Key) else key}/")
+
+    def tenant(self) -> str:
+        """Return the name of the tenant that the key belongs to."""
+        return str(next(self._control.pages(f"{API}/tenants/"))["name"])
