@@ -8,18 +8,28 @@ import os
 import secrets
 import signal
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as drawing
+from xdist.scheduler import LoadScopeScheduling
 
 from modelyard.config.folders import lay_out
+from tests.servers import forked, shared
 from tests.servers import postgresql as postgresql_server
 from tests.servers import rabbitmq as rabbitmq_server
 from tests.servers import redis as redis_server
 from tests.servers import s3 as s3_server
-from tests.servers import shared
 
+# A machine that does much else is no fault of an example's.
+drawing.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+drawing.load_profile("shared machine")
 BEGAN = pytest.StashKey[bool]()
+SHARING = ("acceptance/embed", "acceptance/browser")
+LONG = ("jobs/test_processes", "jobs/test_rabbitmq")
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
 
 
@@ -65,14 +75,31 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if config.stash.get(BEGAN, False):
         shared.end_run()
+    shared.let_go()
+    forked.end()
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("database") == "sqlite":
-        return
-    kept = [item for item in items if _uses_database(item)]
-    config.hook.pytest_deselected(items=[item for item in items if not _uses_database(item)])
-    items[:] = kept
+class Together(LoadScopeScheduling):
+    """Lets one process run what shares fixtures: the tests of a file, or of a folder whose session has a server."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return next((folder for folder in SHARING if folder in path), path)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    return Together(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    """Put what waits for processes first, for others to run beside it."""
+    yield
+    items.sort(key=lambda item: not any(name in item.path.as_posix() for name in LONG))
+    if config.getoption("database") == "postgresql":
+        config.hook.pytest_deselected(items=[item for item in items if not _uses_database(item)])
+        items[:] = [item for item in items if _uses_database(item)]
 
 
 def _uses_database(item: pytest.Item) -> bool:

@@ -2,15 +2,17 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.servers.shared import Running, free_port
+from tests.servers.shared import Running, free_port, keep
 
 COMMAND = Path(sys.executable).parent / "modelyard"
 READY_SECONDS = 240.0
@@ -72,16 +74,13 @@ def start(folder: Path) -> Running:
     """Start one for the whole run, without a demo; its key is in `key`."""
     running = up(folder / "home", "--no-demo")
     (folder / "key").write_text(running.told["key"])
-    _STARTED.append(running)
+    keep(running.process)
     return Running(running.url, [running.process.pid])
-
-
-_STARTED: list[Up] = []
-"""Kept, because a server outlives the function that starts it."""
 
 
 def processes_of(home: Path) -> list[int]:
     """Return the processes in whose environment or command line the home folder stands; Linux only."""
+    named = re.compile(rb"[=\0]" + re.escape(os.fsencode(home)) + rb"\0")
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
@@ -91,6 +90,15 @@ def processes_of(home: Path) -> list[int]:
             state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             continue
-        if f"={home}\0".encode() in words and state != "Z":
+        if re.search(named, words) and state != "Z":
             found.append(int(entry.name))
     return found
+
+
+def end_all(home: Path) -> None:
+    """Kill whatever runs with the home folder, also what its supervisor starts again meanwhile."""
+    while left := processes_of(home):
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)

@@ -19,6 +19,7 @@ PACKAGES = {
     "ab": "apache2-utils",
     "curl": "curl",
     "node": "nodejs",
+    "faketime": "faketime",
 }
 OPTIONS = ["-y", "--no-install-recommends"]
 

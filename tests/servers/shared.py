@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -21,7 +22,7 @@ from pathlib import Path
 VARIABLE = "YARD_TEST_SERVERS"
 READY_SECONDS = 60.0
 _STARTED: "list[subprocess.Popen[bytes]]" = []
-"""Kept, because a server outlives the function that starts it."""
+"""Kept until `let_go`, because a server outlives the function that starts it."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,19 @@ def end_run() -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def keep(process: "subprocess.Popen[bytes]") -> None:
+    """Hold a server of the run, which ends with the run and not with its starter."""
+    _STARTED.append(process)
+
+
+def let_go() -> None:
+    """Forget the servers that this process started: who began the run ends them, and nobody here waits for them."""
+    for process in _STARTED:
+        if process.poll() is None:
+            process.returncode = 0
+    _STARTED.clear()
+
+
 def running(name: str, start: Callable[[Path], Running]) -> Running:
     """Return the run's server called `name`; the first caller starts it in a folder of its own."""
     folder = Path(os.environ[VARIABLE])
@@ -64,10 +78,13 @@ def running(name: str, start: Callable[[Path], Running]) -> Running:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on now, and that the system gives to no connection (those begin at 32768): the
+    other test processes open many, and one would take it before the server that it is for."""
+    while True:
+        port = random.SystemRandom().randrange(12_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def launch(
@@ -85,7 +102,7 @@ def launch(
             start_new_session=True,
             **as_user(folder, user),
         )
-    _STARTED.append(process)
+    keep(process)
     return process
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +22,8 @@ from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.servers.shared import free_port
 
 CHROMIUM = "/usr/bin/chromium"
 SWITCHES = [
@@ -106,15 +108,19 @@ class Visitor:
             self.page.locator("#id_metrics").fill(metrics)
         self.page.locator("#push").get_by_role("button", name="Push").click()
 
+    def push_dataset(self, name: str, content: bytes) -> None:
+        """Push a table, and wait for the page that shows what became of it."""
+        self.go("/t/yard/datasets/new/")
+        self.page.get_by_label("Name").fill(name)
+        self.page.locator("#id_file").set_input_files({"name": "a.csv", "mimeType": "text/csv", "buffer": content})
+        self.page.get_by_role("button", name="Push").click()
+        self.page.wait_for_url(re.compile(rf"/datasets/{name}:\d+/"))
+
+    def wait_for_dataset(self, state: str) -> None:
+        self.page.locator("#dataset h1 .badge", has_text=state).wait_for(timeout=CHECK_MS)
+
     def wait_for_state(self, state: str) -> None:
         self.page.locator("#version h1 .badge", has_text=state).wait_for(timeout=CHECK_MS)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def wait_until_up(url: str, processes: list[subprocess.Popen[bytes]]) -> None:

@@ -30,15 +30,30 @@ HOSTILE = [
     "<style>@import 'x'</style><b hx-get='/x' hx-trigger='load'>",
     "<div hx-on:click='alert(1)' hx-trigger='load' hx-get='/t/yard/'>",
 ]
+TABLE = b"carrier,delay,when,a_name_that_is_longer_than_most_names_of_columns_are\n" + b"".join(
+    b"%s,%d,2013-01-%02d,%s\n" % (carrier, place * 7 % 90, place % 28 + 1, b"words " * (place % 30))
+    for place in range(120)
+    for carrier in (b"UA", b"<b>AA</b>")
+)
 PAGES = [
     "/t/yard/",
     "/t/yard/new/",
     "/t/yard/models/seen/",
     "/t/yard/models/seen/versions/1/",
     "/t/yard/models/seen/history/",
-    "/t/yard/models/seen/compare/?left=1&right=1",
+    "/t/yard/models/seen/charter/",
+    "/t/yard/models/seen/charter/edit/",
+    "/t/yard/models/seen/compare/?left=1&right=2",
     "/t/yard/models/seen/select/?metric=accuracy&constraints=p95_seconds<5ms",
     "/t/yard/models/seen/select/?metric=accuracy&constraints=accuracy>2",
+    "/t/yard/datasets/",
+    "/t/yard/datasets/new/",
+    "/t/yard/datasets/flights:1/",
+    "/t/yard/datasets/flights:2/",
+    "/t/yard/datasets/new/folder/",
+    "/t/yard/train/?dataset=flights:1",
+    "/t/yard/jobs/",
+    "/t/yard/jobs/?state=failed",
     "/t/yard/keys/",
     "/t/yard/members/",
     "/t/yard/front-ends/",
@@ -50,6 +65,14 @@ NAMELESS = """() => Array.from(document.querySelectorAll("input:not([type=hidden
     .filter(each => !(each.getAttribute("aria-label") || each.getAttribute("aria-labelledby")
         || each.textContent.trim() || (each.labels && each.labels.length)))
     .map(each => each.outerHTML)"""
+BURST = """() => Array.from(document.querySelectorAll(".card")).flatMap(card => {
+    const edge = card.getBoundingClientRect().right + 1.5
+    const cut = each => each !== card && (getComputedStyle(each).overflowX !== "visible" || cut(each.parentElement))
+    return Array.from(card.querySelectorAll("*"))
+        .filter(each => each.getBoundingClientRect().width > 1 && each.getBoundingClientRect().right > edge)
+        .filter(each => !cut(each.parentElement)).map(each => each.outerHTML.slice(0, 200))
+})"""
+"""What reaches beyond the card that it is in, and is not cut off or scrolled there."""
 DOUBLED = """() => Array.from(document.querySelectorAll("[id]"))
     .map(each => each.id).filter((id, at, all) => all.indexOf(id) !== at)"""
 
@@ -66,6 +89,18 @@ def seen(browser: Browser, site: Site, files: Path) -> None:
     visitor.wait_for_state("ready")
     visitor.page.get_by_role("button", name="Activate").click()
     visitor.page.wait_for_url("**/models/seen/")
+    visitor.push("seen", files / "iris.pkl", sample=files / "sample.csv", metrics='{"accuracy": 0.969697, "f1": 0.96}')
+    visitor.page.wait_for_url("**/versions/2/")
+    visitor.wait_for_state("ready")
+    visitor.go("/t/yard/models/seen/")
+    for alias in ("candidate", "the-one-before"):
+        visitor.page.get_by_role("textbox", name="Alias", exact=True).fill(alias)
+        visitor.page.get_by_role("button", name="Set", exact=True).click()
+        expect(visitor.page.get_by_text(f"@{alias}").first).to_be_visible()
+    visitor.push_dataset("flights", TABLE)
+    visitor.wait_for_dataset("ready")
+    visitor.push_dataset("flights", TABLE + b"x" * 300 + b",1\n")
+    visitor.wait_for_dataset("refused")
     context.close()
 
 
@@ -74,10 +109,8 @@ def overflow(page: Page) -> int:
     return found
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 768, 1280])
-def test_nothing_sticks_out(width: int, scheme: str, visitor: Visitor, seen: None) -> None:
-    visitor.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+@pytest.mark.parametrize("width", [360, 768, 1024, 1280])
+def test_nothing_sticks_out(width: int, visitor: Visitor, seen: None) -> None:
     visitor.page.set_viewport_size({"width": width, "height": 740})
     visitor.go("/sign-in/")
     assert overflow(visitor.page) <= 0
@@ -85,6 +118,7 @@ def test_nothing_sticks_out(width: int, scheme: str, visitor: Visitor, seen: Non
     for path in PAGES:
         visitor.go(path)
         assert overflow(visitor.page) <= 0, path
+        assert visitor.page.evaluate(BURST) == [], path
         expect(visitor.page.get_by_role("heading", level=1)).to_have_count(1)
 
 
@@ -94,6 +128,33 @@ def test_every_field_and_button_has_a_name(visitor: Visitor, seen: None) -> None
         visitor.go(path)
         assert visitor.page.evaluate(NAMELESS) == [], path
         assert visitor.page.evaluate(DOUBLED) == [], path
+
+
+def test_a_dataset_is_looked_through(visitor: Visitor, seen: None) -> None:
+    page = visitor.page
+    visitor.sign_in()
+    visitor.go("/t/yard/datasets/")
+    page.get_by_role("searchbox", name="Search datasets").fill("fli")
+    page.get_by_role("link", name="flights:1").click()
+    drawn = page.locator("tr", has_text="delay").locator(".histogram")
+    expect(drawn.locator("rect")).to_have_count(20)
+    box = drawn.bounding_box()
+    assert box is not None
+    assert box["width"] > 100
+    assert box["height"] > 20
+    page.get_by_role("link", name="Next").click()
+    expect(page.get_by_text("21 to 40 of 240")).to_be_visible()
+    for first in (41, 61, 81):
+        page.get_by_role("link", name="Next").click()
+        expect(page.get_by_text(f"{first} to {first + 19} of 240")).to_be_visible()
+    with page.expect_download() as got:
+        page.get_by_role("link", name="CSV").click()
+    assert got.value.suggested_filename == "flights-1.csv"
+    assert got.value.path().read_bytes().count(b"\n") == 241
+    visitor.go("/t/yard/datasets/flights:2/")
+    expect(page.get_by_text("line 242 has 2 fields, the header has 4")).to_be_visible()
+    page.get_by_role("link", name="Push another").click()
+    expect(page.get_by_label("Name")).to_have_value("flights")
 
 
 def test_the_theme_follows_the_system_until_one_is_chosen(visitor: Visitor) -> None:

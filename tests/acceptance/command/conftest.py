@@ -3,8 +3,7 @@
 import json
 import os
 import pickle
-import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from sklearn.linear_model import Perceptron
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from tests.servers import forked, shared
 from tests.servers import modelyard as modelyard_server
-from tests.servers import shared
 
 COLUMNS = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 
@@ -41,15 +40,17 @@ Run = Callable[..., Said]
 
 def command(*arguments: object, stdin: str = "", **environment: str) -> Said:
     """Run `modelyard` to its end."""
-    done = subprocess.run(
-        [str(modelyard_server.COMMAND), *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env=modelyard_server.environment(**environment),
-    )
+    told = modelyard_server.environment(**environment)
+    done = forked.run([modelyard_server.COMMAND, *arguments], environment=told, stdin=stdin)
     return Said(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A home folder to be; nothing that a test starts in it is left when the test has failed."""
+    folder = tmp_path / "home"
+    yield folder
+    modelyard_server.end_all(folder)
 
 
 @dataclass(frozen=True)

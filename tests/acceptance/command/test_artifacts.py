@@ -1,24 +1,13 @@
 """Models kept in the database, as real processes; and `modelyard artifacts move`, there and back."""
 
-import os
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.command.conftest import command
-from tests.servers.modelyard import processes_of, up
+from tests.servers.modelyard import up
 
 STORE = "MODELYARD_ARTIFACT_STORE"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "home"
-    yield folder
-    for pid in processes_of(folder):
-        os.kill(pid, signal.SIGKILL)
 
 
 def files_in(folder: Path) -> list[Path]:

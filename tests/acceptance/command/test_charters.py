@@ -1,6 +1,7 @@
 """`modelyard charter` and `modelyard consumers`, against a running server."""
 
 import json
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def test_a_charter_is_written_shown_and_undone(run: Run, name: str, yard: Yard, 
     assert "none was written yet" in run("charter", "show", name).out
     said = run("charter", "write", name, "--metric", "f1", "--threshold", "f1>=0.8", "--told", "ada", "--reason", "met")
     assert f"charter 1 of {name} is in force" in said.out
+    assert "note " not in said.out
     shown = run("charter", "show", name).out
     assert "f1 >= 0.8" in shown
     assert "Which iris?" in shown
@@ -50,6 +52,8 @@ def test_a_file_is_the_whole_charter(run: Run, name: str, tmp_path: Path) -> Non
     )
     file.write_text('{"metrc": "f1"}')
     assert "is no charter" in run("charter", "write", name, "--file", file).err
+    past = run("charter", "write", name, "--next-review", "2020-01-01").out
+    assert "  note     the next review, 2020-01-01, is past\n" in past
     assert "expected either --file, or some of the fields" in run("charter", "write", name).err
     assert "expected a metric, >= or <=" in run("charter", "write", name, "--threshold", "f1").err
 
@@ -58,7 +62,19 @@ def test_consumers_are_declared_and_protect_the_model(run: Run, name: str) -> No
     assert "nobody yet" in run("consumers", "list", name).out
     said = run("consumers", "add", name, "checkout service", "--contact", "a@example.com")
     assert f"modelyard consumers remove {name} 'checkout service'" in said.out
+    assert "before" not in said.out
+    again = run("consumers", "add", name, "checkout service", "--contact", "a@example.com")
+    assert f"checkout service depends on {name}; what was said before is replaced" in again.out
     assert run("consumers", "list", name, "--json").json[0]["uses"] == name
+    (declared,) = run("consumers", "list", name, "--json").json
+    known = ["--contact", "b@example.com", "--purpose", "carts, and more"]
+    for change in (["add", name, "checkout service", *known], ["remove", name, "checkout service"]):
+        (before,) = run("consumers", "list", name, "--json").json
+        undo = run("consumers", *change, "--json").json["undo"]
+        assert run(*shlex.split(undo)[1:]).code == 0
+        (after,) = run("consumers", "list", name, "--json").json
+        assert {**after, "declared_at": None} == {**before, "declared_at": None}
+    assert after["contact"] == declared["contact"] == "a@example.com"
     refused = run("delete", name, "--yes")
     assert refused.code == 1
     assert "has declared consumers: checkout service (a@example.com)" in refused.err

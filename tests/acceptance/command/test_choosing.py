@@ -1,7 +1,6 @@
 """Select and compare, typed against a running server, on versions that were really examined."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ import pytest
 from modelyard.client import Client
 from modelyard.core.errors import Conflict, InvalidInput
 from tests.acceptance.command.conftest import Iris, Run, Yard, command
-from tests.servers import modelyard as modelyard_server
 
 NAME = "choosing"
 
@@ -66,11 +64,8 @@ def test_the_best_is_told_and_why_not_the_others(run: Run, pushed: str) -> None:
 def test_an_alias_follows_and_the_printed_undo_works(run: Run, pushed: str, yard: Yard) -> None:
     done = run("select", pushed, "-m", "accuracy", "--alias", "best", "--json").json
     assert done["result"]["changed"] is True
-    line = done["undo"]
-    assert yard.key not in line
-    environment = modelyard_server.environment(MODELYARD_KEY=yard.key)
-    undone = subprocess.run(["sh", "-c", line], capture_output=True, text=True, env=environment, timeout=60)
-    assert undone.returncode == 0, undone.stderr
+    assert done["undo"] == f"modelyard aliases remove {pushed} best"
+    assert run(*done["undo"].split()[1:]).code == 0
     assert run("select", pushed, "-m", "accuracy", "--alias", "best", "--json").json["result"]["changed"] is True
     same = run("select", pushed, "-m", "accuracy", "--alias", "best")
     assert f"{pushed}@best was already {pushed}:3" in same.out
@@ -87,15 +82,21 @@ def test_the_winner_answers_and_the_printed_undo_works(run: Run, pushed: str, ir
     assert run("predict", pushed, "--rows", row).code == 1
 
 
+def test_the_charters_metric_is_used_and_said(run: Run, pushed: str) -> None:
+    assert "--metric: expected one, since the charter of choosing names none" in run("select", pushed).err
+    assert run("charter", "write", pushed, "--metric", "accuracy").code == 0
+    assert "by accuracy, which the charter names" in run("select", pushed, "--to", "2").out
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["-m", "acuracy"], "did you mean `accuracy`?"),
-        (["-m", "accuracy", "-c", "fast"], "is none: expected a metric"),
+        (["-m", "acuracy"], "error: --metric: no version of the pool has `acuracy`; did you mean `accuracy`?"),
+        (["-m", "accuracy", "--among", "nobody"], "error: --among: choosing has no alias 'nobody'; it has "),
         (["-m", "accuracy", "-c", "p95_seconds<=1us"], "none of the 3 versions of the pool can be chosen"),
         (["-m", "accuracy", "--alias", "champion"], "is no alias that can be moved"),
         (["-m", "accuracy", "--from", "9"], "no ready version to choose from"),
-        (["-m", "accuracy", "--since", "soon"], "pool_since"),
+        (["-m", "accuracy", "--since", "2999-01-01"], "no ready version to choose from"),
         (["-m", "accuracy", "--activate", "--expect", "1"], "version 1 is not the best"),
     ],
 )
@@ -118,8 +119,15 @@ def test_two_versions_side_by_side(run: Run, pushed: str) -> None:
     same = run("compare", f"{pushed}:1", "1")
     assert "do not differ in anything" in same.out
     assert "accuracy" in run("compare", f"{pushed}:1", "1", "--all").out
-    for wrong in ((f"{pushed}:1", "9"), (f"{pushed}:1", "iris:1"), (f"{pushed}:1", f"{pushed}@nobody")):
-        assert run("compare", *wrong).code == 1
+    for wrong in ("9", f"{pushed}@nobody", "nobody"):
+        refused = run("compare", f"{pushed}:1", wrong)
+        assert refused.code == 1
+        assert f"names no version of {pushed}" in refused.err
+    run("aliases", "set", pushed, "candidate", 2)
+    assert run("compare", f"{pushed}:1", "candidate", "--json").json["right"]["number"] == 2
+    assert "did you mean `candidate`?" in run("compare", f"{pushed}:1", "candidat").err
+    assert f"nothing answers for {pushed} now" in run("compare", pushed, "1").err
+    run("aliases", "remove", pushed, "candidate")
 
 
 def test_the_client_selects_and_compares(yard: Yard, pushed: str, tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """An old forest beside a new one, from the push to the answers; and what is said once its interpreter is gone."""
 
 import json
-import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +12,7 @@ import pytest
 from modelyard.client import Client
 from modelyard.core.errors import ModelyardError, Unavailable
 from tests.acceptance.command.conftest import Said, command
-from tests.servers.modelyard import Up, processes_of, up
+from tests.servers.modelyard import Up, end_all, up
 from tests.servers.old_environment import RELEASE, fit_forest, old_python
 
 
@@ -34,10 +32,8 @@ def running(link: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up
     try:
         yield started
     finally:
-        started.process.kill()
+        end_all(home)
         started.process.wait()
-        for pid in processes_of(home):
-            os.kill(pid, signal.SIGKILL)
 
 
 def ask(running: Up, *arguments: object) -> Said:

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import subprocess
+import time
 import zipfile
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 
 from modelyard.client import Client
-from tests.acceptance.command.conftest import Iris, Run, Yard
+from tests.acceptance.command.conftest import Iris, Run, Yard, command
 from tests.servers import modelyard as modelyard_server
 
 
@@ -231,8 +232,10 @@ def test_a_push_without_waiting_comes_back_at_once(run: Run, iris: Iris) -> None
 
 
 def test_deleting_asks_first(run: Run, pushed: str) -> None:
-    said = run("delete", f"{pushed}:1", stdin="n\n")
-    assert said.code == 1
+    for nothing_or_no in ("", "n\n"):
+        said = run("delete", f"{pushed}:1", stdin=nothing_or_no)
+        assert said.code == 1
+        assert "nothing was deleted: it was not agreed to; --yes agrees" in said.err
     assert run("versions", pushed, "--json").json[-1]["number"] == 1
 
 
@@ -290,6 +293,26 @@ def test_wrong_input_is_refused_with_the_reason(run: Run, tmp_path: Path, argume
         (["download", "never-pushed"], "names no version"),
         (["delete", "never-pushed@x", "--yes"], "names an alias"),
         (["aliases", "set", "x", "candidate", "zero"], "number"),
+        (["aliases", "set", "x", "No Alias", "1"], "cannot name an alias"),
+        (["aliases", "set", "x", "7", "1"], "looks like a version's number"),
+        (["aliases", "remove", "x", "No Alias"], "cannot name an alias"),
+        (["select", "NO", "-m", "accuracy"], "cannot name a model"),
+        (
+            ["select", "x", "-m", "accuracy", "--direction", "up"],
+            "--direction 'up': expected one of maximize, minimize",
+        ),
+        (["select", "x", "-m", "accuracy", "--direction", "minimise"], "did you mean 'minimize'?"),
+        (
+            ["select", "x", "-m", "accuracy", "-c", "accuracy"],
+            "--constraint: 'accuracy' is none: expected a metric, one of",
+        ),
+        (["select", "x", "-m", "accuracy", "--since", "soon"], "--since 'soon': expected ISO 8601"),
+        (["select", "x", "-m", "accuracy", "--alias", "7"], "looks like a version's number"),
+        (["compare", "NO", "2"], "cannot name a model"),
+        (["compare", "x:1", "x:zero"], "positive whole number"),
+        (["compare", "x:1", "y:2"], "of different models"),
+        (["charter", "write", "x", "--next-review", "soon"], "--next-review 'soon': expected a day"),
+        (["consumers", "add", "x", "a/b"], "names no consumer"),
         (["predict", "x"], "either in a file or in --rows"),
         (["predict", "x", "rows.csv", "--rows", "[]"], "either in a file or in --rows"),
         (["predict", "x", "--rows", "{"], "is no JSON"),
@@ -322,6 +345,16 @@ def test_login_keeps_the_key_for_its_server(run: Run, yard: Yard, tmp_path: Path
     assert run("models", "--url", "http://localhost:9", **config).code == 1
 
 
+def test_a_new_key_is_told_with_the_port_that_the_server_was_given(yard: Yard) -> None:
+    said = command("keys", "create", "--name", "told", "--home", yard.home)
+    assert f"  login    modelyard login {yard.url}\n" in said.out
+    elsewhere = {"MODELYARD_PUBLIC_URL": "https://yard.example.com"}
+    again = command("keys", "create", "--name", "told again", "--home", yard.home, **elsewhere)
+    assert "modelyard login https://yard.example.com\n" in again.out
+    for name in ("told", "told again"):
+        assert command("keys", "revoke", name, "--home", yard.home).code == 0
+
+
 @pytest.mark.parametrize("scope", ["predict", "write", "admin"])
 def test_any_live_key_signs_in(run: Run, yard: Yard, pushed: str, iris: Iris, tmp_path: Path, scope: str) -> None:
     config = {"XDG_CONFIG_HOME": str(tmp_path), "MODELYARD_KEY": "", "MODELYARD_URL": ""}
@@ -330,7 +363,10 @@ def test_any_live_key_signs_in(run: Run, yard: Yard, pushed: str, iris: Iris, tm
         assert run("login", yard.url, stdin=f"{key.key}\n", **config).code == 0
         rows = json.dumps(iris.rows.iloc[0].to_dict())
         if scope == "predict":
-            assert run("predict", f"{pushed}:1", "--rows", rows, **config).code == 0
+            end = time.monotonic() + 30
+            while (said := run("predict", f"{pushed}:1", "--rows", rows, **config)).code and time.monotonic() < end:
+                assert "the API key is unknown" in said.err, "the data plane hears of a key a moment later"
+            assert said.code == 0
             assert "modelyard keys create --name NAME --scope read" in run("models", **config).err
         else:
             assert run("models", **config).code == 0

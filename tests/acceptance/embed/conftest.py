@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from modelyard.exchange.medium import FolderMedium
 from modelyard.exchange.records import Answered, Event, Failed
 from modelyard.exchange.segments import read_segment
+from tests.servers import forked
 from tests.servers.modelyard import environment
 from tests.servers.shared import free_port
 
@@ -66,10 +67,7 @@ class Garden:
 
     def manage(self, *words: object, check: bool = True, **more: str) -> "subprocess.CompletedProcess[str]":
         """Run `manage.py` to its end."""
-        command = [sys.executable, "manage.py", *map(str, words)]
-        done = subprocess.run(
-            command, cwd=PROJECT, env={**self.environment, **more}, capture_output=True, text=True, timeout=240
-        )
+        done = forked.run(["manage.py", *words], environment={**self.environment, **more}, folder=PROJECT)
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 

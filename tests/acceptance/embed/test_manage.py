@@ -2,13 +2,12 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.embed.conftest import PROJECT, Garden
+from tests.servers import forked
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -122,8 +121,7 @@ def test_each_misconfiguration_is_named_with_its_mend(bare: Garden, tmp_path: Pa
         (folder / name).write_text(text)
     (folder / "wrong.py").write_text(f"from garden.settings import *\nHERE = Path(__file__).parent\n{line}\n")
     told = {**bare.environment, "DJANGO_SETTINGS_MODULE": "wrong", "PYTHONPATH": f"{folder}:{PROJECT}"}
-    command = [sys.executable, "manage.py", "check"]
-    done = subprocess.run(command, cwd=PROJECT, env=told, capture_output=True, text=True, timeout=120)
+    done = forked.run(["manage.py", "check"], environment=told, folder=PROJECT)
     said = " ".join((done.stdout + done.stderr).split())
     assert code in said, said
     assert mend in said, said
@@ -153,10 +151,19 @@ def test_the_verbs_are_those_of_the_command(bare: Garden) -> None:
     assert unknown.returncode == 2
 
 
+def test_no_rows_are_answered_with_no_predictions(garden: Garden) -> None:
+    code = (
+        "import modelyard; from flowers.models import Flower; none = Flower.objects.none();"
+        "print([modelyard.predict('iris', rows).predictions for rows in (none, list(none), ())])"
+    )
+    assert garden.manage("shell", "-v0", "-c", code).stdout.strip() == "[[], [], []]"
+
+
 def test_verbs_tell_how_to_undo_in_the_projects_spelling(garden: Garden) -> None:
     told = garden.manage("modelyard", "keys", "create", "--name", "short")
     undo = re.search(r"undo +python manage.py (modelyard keys revoke .*)", told.stdout)
     assert undo, told.stdout
+    assert "login" not in told.stdout
     garden.manage(*undo[1].split())
     listed = json.loads(garden.manage("modelyard", "keys", "list", "--json").stdout)
     assert {row["name"]: row["state"] for row in listed}["short"] == "revoked"

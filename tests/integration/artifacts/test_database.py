@@ -81,6 +81,18 @@ class TestDatabaseStore(StoreSuite):
             assert path.stat().st_mode & 0o777 == 0o440
         assert list((tmp_path / "scratch").iterdir()) == []
 
+    def test_a_full_disk_is_told_as_such(self, tmp_path: Path, transactional_db: None) -> None:
+        class Full(PayloadTable):
+            def chunk(self, payload: int, position: int) -> bytes | None:
+                raise OSError(28, "No space left on device")  # as a write of the one before would
+
+        Tenant.objects.create(pk=1, name="tenant-1")
+        stored = DatabaseStore(PayloadTable(), tmp_path / "scratch").put("1", [b"bytes"], LIMIT)
+        full = DatabaseStore(Full(), tmp_path / "scratch")
+        with pytest.raises(Unavailable, match="no room"), full.local("1", stored.digest):
+            pytest.fail("half a file was lent")
+        assert list((tmp_path / "scratch").iterdir()) == []
+
     def test_a_killed_upload_is_invisible_and_swept_by_age(self, store: DatabaseStore) -> None:
         table = PayloadTable()
         draft = table.begin(1)
@@ -103,8 +115,11 @@ class TestDatabaseStore(StoreSuite):
         assert not Payload.objects.exists()
 
     def test_digests_are_found_by_index(self, store: DatabaseStore) -> None:
+        for number in range(100):  # of few rows a planner may take any index
+            store.put("1", [f"{number}".encode()], LIMIT)
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
+                cursor.execute("ANALYZE modelyard_registry_payload")
                 cursor.execute("SET enable_seqscan = off")
             plan = Payload.objects.filter(tenant_id=1, digest="a" * 64).explain()
         assert "one_payload_per_digest" in plan or "tenant_id=? AND digest=?" in plan

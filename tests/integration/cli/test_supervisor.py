@@ -41,17 +41,25 @@ def alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_for_end(*pids: str) -> None:
+    """What is killed ends a moment after the signal was sent."""
+    wait_for(lambda: not any(alive(int(pid)) for pid in pids))
 
 
 class Session:
     """A supervisor that runs in a thread of the test."""
 
-    def __init__(self, **given: str) -> None:
+    def __init__(self, grace_seconds: float = 20.0, **given: str) -> None:
         self.lines = Lines()
         self.stop = threading.Event()
         shells = {name: f"sh -c {shlex.quote(command)}" for name, command in given.items()}
-        self.supervisor = Supervisor(shells, dict(os.environ), self.lines)
+        self.supervisor = Supervisor(shells, dict(os.environ), self.lines, grace_seconds)
         self.thread = threading.Thread(target=self.supervisor.run, args=(self.stop,))
 
     def __enter__(self) -> "Session":
@@ -78,15 +86,17 @@ def test_output_is_told_line_by_line_with_its_process() -> None:
 def test_all_end_when_told_to_with_what_they_started() -> None:
     with Session(one="sh -c 'sleep 60 & echo $!; wait'", two="echo $$; sleep 60") as session:
         wait_for(lambda: len(session.lines.all) >= 2)
-    assert not any(alive(int(line)) for _, line in session.lines.all)
+    assert not session.lines.of("up")
+    wait_for_end(*(line for _, line in session.lines.all))
     assert session.supervisor.failed is None
 
 
-def test_one_that_does_not_listen_is_killed_after_the_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GRACE_SECONDS", 0.5)
-    with Session(deaf="trap '' TERM; echo $$; while true; do sleep 0.1; done") as session:
+def test_one_that_does_not_listen_is_killed_after_the_grace() -> None:
+    with Session(0.5, deaf="trap '' TERM; echo $$; while true; do sleep 0.1; done") as session:
         wait_for(lambda: session.lines.of("deaf"))
-    assert not alive(int(session.lines.of("deaf")[0]))
+    (told,) = session.lines.of("up")
+    assert told.startswith("waits for deaf to end, 0.5 s at most")
+    wait_for_end(*session.lines.of("deaf"))
 
 
 def test_one_that_ends_right_after_its_start_ends_all() -> None:
@@ -94,7 +104,7 @@ def test_one_that_ends_right_after_its_start_ends_all() -> None:
         session.thread.join(timeout=20)
         assert session.supervisor.failed == "broken ended with code 3 right after its start"
     assert session.lines.of("broken") == ["because"]
-    assert not any(alive(int(line)) for line in session.lines.of("fine"))
+    wait_for_end(*session.lines.of("fine"))
 
 
 def test_one_that_is_killed_later_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +117,7 @@ def test_one_that_is_killed_later_is_started_again(monkeypatch: pytest.MonkeyPat
         first, told, second = session.lines.of("worker")
         assert told == "ended with code -9; it is started again"
         assert alive(int(second))
-        assert not alive(int(first))
+        wait_for_end(first)
 
 
 def test_one_that_is_killed_early_gets_one_more_try(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +138,7 @@ class Asked(threading.Event):
 
 def test_it_never_waits_for_what_a_signal_handler_sets() -> None:
     stop, lines = Asked(), Lines()
-    supervisor = Supervisor({"one": "echo $$; exec sleep 60"}, dict(os.environ), lines)
+    supervisor = Supervisor({"one": "echo $$; exec sleep 60"}, dict(os.environ), lines, 20.0)
     before = signal.signal(signal.SIGUSR1, lambda *_: stop.set())
     try:
         timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR1))
@@ -137,7 +147,7 @@ def test_it_never_waits_for_what_a_signal_handler_sets() -> None:
         timer.join()
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert not alive(int(lines.of("one")[0]))
+    wait_for_end(lines.of("one")[0])
 
 
 def test_a_process_goes_on_when_nobody_reads_its_lines(tmp_path: Path) -> None:
@@ -150,6 +160,7 @@ def test_a_process_goes_on_when_nobody_reads_its_lines(tmp_path: Path) -> None:
         {"one": f"sh -c 'echo 1; sleep 0.3; echo 2; sleep 0.3; echo 3 && touch {told}; sleep 60'"},
         dict(os.environ),
         write,
+        20.0,
     )
     thread = threading.Thread(target=supervisor.run, args=(stop,))
     thread.start()

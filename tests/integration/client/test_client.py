@@ -72,6 +72,13 @@ def test_answers_equal_the_estimators_own(client: Client, pushed: str, fitted: L
     assert len(answer.prediction_ids) == len(iris.rows)
 
 
+def test_a_pushed_version_answers_when_the_call_returns(client: Client, fitted: LogisticRegression, iris: Iris) -> None:
+    """The data plane hears of it a moment later than the control plane; of a new model too."""
+    for number in (1, 2, 3):
+        version = client.push(fitted, name="at-once", sample=iris.rows)
+        assert client.predict(f"at-once:{number}", iris.rows[:1]).version == version.number == number
+
+
 def test_frames_arrays_and_dictionaries_mean_the_same(client: Client, pushed: str, iris: Iris) -> None:
     few = iris.rows.iloc[:5]
     expected = client.predict(f"{pushed}:1", few).predictions

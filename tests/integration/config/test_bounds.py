@@ -14,7 +14,9 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from modelyard.config.bounds import SMALL_BYTES, AsgiBound, WsgiBound, bound_of
+from modelyard.control.registry.services import create_model
 from modelyard.control.tenancy.models import Tenant
+from modelyard.control.tenancy.services import system_actor
 from modelyard.core.settings import MIB, Settings
 
 UPLOAD = "/api/v1/models/iris/versions/"
@@ -137,9 +139,9 @@ def test_nobody_is_refused_before_any_of_a_large_upload_is_taken(
 
 
 def test_only_views_that_say_so_take_uploads(small_uploads: None) -> None:
-    assert bound_of(UPLOAD) == 5 * MIB
+    assert bound_of(UPLOAD).max_bytes == 5 * MIB
     for path in ("/api/v1/keys/", "/api/v1/models/", "/nothing/here", "/", "", "no-slash"):
-        assert bound_of(path) == SMALL_BYTES
+        assert bound_of(path).max_bytes == SMALL_BYTES
 
 
 def ask_wsgi(path: str, size: int, **more: str) -> tuple[str, dict[str, Any]]:
@@ -174,3 +176,16 @@ def test_under_wsgi_a_body_of_untold_length_is_counted(caller: Callable[..., API
     status, body = ask_wsgi("/api/v1/keys/", 8 * MIB, **more)
     assert status.startswith("413")
     assert body["error"]["code"] == "too_large"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_under_wsgi_a_body_that_breaks_off_is_no_body(caller: Callable[..., APIClient], tenant: Tenant) -> None:
+    key = caller(tenant, "admin")._credentials["HTTP_AUTHORIZATION"]
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.pkl"\r\n\r\n'
+    whole = head + b"x" * 100_000 + b"\r\n--b--\r\n"
+    more = {"HTTP_AUTHORIZATION": key, "CONTENT_TYPE": "multipart/form-data; boundary=b"}
+    create_model(actor=system_actor(tenant, "test"), name="iris")
+    for sent, expected in ((whole[:-1], "400"), (whole[:66_000], "400"), (whole, "201")):
+        stream = io.BytesIO(sent)
+        status, _ = ask_wsgi(UPLOAD, 0, **more, CONTENT_LENGTH=str(len(whole)), **{"wsgi.input": stream})  # type: ignore[arg-type]
+        assert status.startswith(expected)

@@ -88,12 +88,16 @@ def test_all_chores_run_on_an_empty_installation() -> None:
         "relay",
         "publish",
         "sweep",
+        "schedules",
         "mend",
         "leftovers",
         "restore",
         "documents",
         "served",
         "artifacts",
+        "sign-ins",
+        "runs",
+        "orphans",
     ]
 
 
@@ -126,3 +130,16 @@ def test_leftovers_are_swept_by_age(settings: Any, tmp_path: Path) -> None:
     assert tend.sweep_leftovers() == 5
     assert [path.name for path in (tmp_path / "scratch").iterdir()] == ["registration-new"]
     assert all(path.exists() for path in [*expected, waiting])
+
+
+@pytest.mark.django_db
+def test_what_is_prompt_is_done_when_woken_unless_it_failed() -> None:
+    done: list[str] = []
+    prompt = Chore("prompt", 60, lambda: done.append("prompt"), prompt=True)
+    other = Chore("other", 60, lambda: done.append("other"))
+    for chore in (prompt, other):
+        chore.due = time.monotonic() + 60
+        chore.tick(time.monotonic(), woken=True)
+    prompt.failures = 1
+    prompt.tick(time.monotonic(), woken=True)
+    assert done == ["prompt"]

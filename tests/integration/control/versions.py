@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 if TYPE_CHECKING:
     from modelyard.control.registry.models import Model, Version
+    from modelyard.control.tenancy.models import Tenant
     from modelyard.control.tenancy.services import Actor
     from modelyard.core.signature import Signature
 
@@ -59,6 +60,13 @@ def signature() -> Signature:
 
     columns = tuple(Column(name, DataType.FLOAT64) for name in IRIS)
     return Signature(columns, (Output("label", DataType.INT64, role=Role.PREDICTION, classes=(0, 1, 2)),))
+
+
+def kept(tenant: Tenant) -> set[str]:
+    """The digests of what the store holds of the tenant."""
+    from modelyard.control.registry.storage import store
+
+    return {stored.digest for stored in store().list(str(tenant.pk))}
 
 
 def register(

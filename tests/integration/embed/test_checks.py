@@ -1,10 +1,14 @@
 """Checks whose cause a project's settings cannot easily make."""
 
-from typing import Any
+import sys
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import override_settings
 
+from modelyard.control.tenancy.services import create_tenant
+from modelyard.core.settings import Settings
 from modelyard.embed import checks
 
 
@@ -24,14 +28,31 @@ def test_a_model_of_users_that_lacks_something_is_named(monkeypatch: pytest.Monk
     assert checks.check_people() == []
 
 
-@pytest.mark.parametrize(
-    ("backend", "warned"),
-    [
-        ("django.core.cache.backends.locmem.LocMemCache", True),
-        ("django.core.cache.backends.dummy.DummyCache", True),
-        ("django.core.cache.backends.redis.RedisCache", False),
-    ],
-)
-def test_a_cache_that_is_not_shared_is_named(settings: Any, backend: str, warned: bool) -> None:
-    settings.CACHES = {"default": {"BACKEND": backend}}
-    assert [found.id for found in checks.check_cache()] == (["modelyard.W016"] if warned else [])
+def test_a_home_that_cannot_be_written_is_told_once_and_a_folder_elsewhere_of_its_own(tmp_path: Path) -> None:
+    """All folders are beneath the home, unless said otherwise: each said the same of one bad `HOME`."""
+    with override_settings(
+        MODELYARD=Settings.of({"HOME": __file__, "ARTIFACTS": "/proc/x", "EXCHANGE": str(tmp_path)})
+    ):
+        told = [found.msg.partition(":")[0] for found in checks.check_folders()]
+    assert told == ["MODELYARD['HOME']", "MODELYARD['ARTIFACTS']"]
+
+
+def test_an_interpreter_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with override_settings(MODELYARD=Settings.of({"HOME": str(tmp_path), "ENVIRONMENTS": "old=/nowhere/python"})):
+        (found,) = checks.check_environments()
+    assert (found.id, "'old' is /nowhere/python" in found.msg) == ("modelyard.W018", True)
+    with override_settings(MODELYARD=Settings.of({"HOME": str(tmp_path), "ENVIRONMENTS": f"own={sys.executable}"})):
+        assert checks.check_environments() == []
+
+
+@pytest.mark.django_db
+def test_a_tenant_that_is_not_there_is_named_where_the_database_may_be_asked(tmp_path: Path) -> None:
+    with override_settings(MODELYARD=Settings.of({"HOME": str(tmp_path), "TENANT": "shpo"})):
+        assert checks.check_tenant(databases=["default"]) == []  # none is there yet: a new project
+        create_tenant(name="shop", created_by="system:test")
+        (found,) = checks.check_tenant(databases=["default"])
+        assert found.id == "modelyard.W019"
+        assert "did you mean `shop`?" in found.msg
+        assert checks.check_tenant() == []
+    with override_settings(MODELYARD=Settings.of({"HOME": str(tmp_path), "TENANT": "shop"})):
+        assert checks.check_tenant(databases=["default"]) == []

@@ -52,6 +52,21 @@ def test_a_manager_an_instance_and_a_list_are_taken(models: list[Model], django_
     assert len(body(Model.objects.raw("SELECT * FROM modelyard_registry_model"), "name")["data"]) == 2
 
 
+def test_no_instances_are_no_rows_and_fields_may_be_named_for_them() -> None:
+    """What a view made of a QuerySet without rows: `list(queryset)`."""
+    assert body([], "name")["data"] == []
+    assert body((), "name", fields={"name": "title"})["data"] == []
+    with pytest.raises(InvalidInput, match="did you mean `name`"):
+        body([], "name", fields={"nam": "title"})
+
+
+def test_a_model_itself_is_no_rows() -> None:
+    with pytest.raises(
+        InvalidInput, match=r"the model Model itself was given: expected rows, as Model\.objects\.all\(\)"
+    ):
+        body(Model, "name")
+
+
 def test_related_lookups(models: list[Model], tenant: Tenant, django_assert_num_queries: Queries) -> None:
     names = ("tenant__name", "who", "tenant", "year")
     fields = {"who": "owner__username", "year": "created_at__year"}
@@ -127,6 +142,11 @@ def test_too_many_rows_are_not_read(models: list[Model], django_assert_num_queri
         body(Model.objects.all(), "name", most=1)
     assert "LIMIT 2" in queries[0]["sql"]
     assert len(body(Model.objects.order_by("name")[:1], "name", most=1)["data"]) == 1
+    for sliced in (Model.objects.order_by("name")[:1000], Model.objects.order_by("name")[0:]):
+        with django_assert_num_queries(1) as queries, pytest.raises(TooLarge, match="more than 1 rows"):
+            body(sliced, "name", most=1)
+        assert "LIMIT 2" in queries[0]["sql"]
+    assert body(Model.objects.order_by("name")[1:3], "name", most=1)["data"] == [["iris"]]
 
 
 def test_values_as_json_carries_them() -> None:

@@ -17,7 +17,7 @@ from modelyard.exchange.segments import parse_name, read_segment
 from modelyard.exchange.spool import Spool
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline

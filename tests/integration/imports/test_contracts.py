@@ -19,6 +19,10 @@ PLANTED = {
     "the data plane learns Django": ("serving", "import django.http"),
     "the exchange learns the ORM": ("exchange", "from django.db import models"),
     "the control plane opens a pickle": ("control/registry", "import pickle"),
+    "a trainer learns Django": ("trainers", "import django.db"),
+    "a trainer reaches up to the sandbox": ("trainers", "import modelyard.sandbox.run"),
+    "a trainer reaches aside to the runtimes": ("trainers", "import modelyard.runtimes.pipeline"),
+    "the sandbox knows a trainer": ("sandbox", "import modelyard.trainers.table"),
     "the data plane imports joblib": ("serving", "import joblib"),
 }
 

@@ -1,5 +1,8 @@
 """Real data sets, and what is served of a model fitted to one."""
 
+import importlib
+import json
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from modelyard.core.tensors import Answer, Batch
 from modelyard.runtimes.parity import batch_of
 from modelyard.runtimes.runtime import Runtime, runtime_class
+from modelyard.sandbox import examination
 from modelyard.sandbox.examination import Examined, examine
 from modelyard.sandbox.isolated import IsolatedRuntime
 from modelyard.sandbox.limits import Limits
@@ -38,6 +43,21 @@ def _plain(series: Any) -> np.ndarray:
     values = np.empty(len(series), dtype=object)
     values[:] = [value if isinstance(value, str) else None for value in series.tolist()]
     return values
+
+
+def called_here(target: str, arguments: dict[str, Any], **_: Any) -> Any:
+    """Call in this process what a sandboxed child would, which takes a second to import scikit-learn; as JSON too."""
+    module, _, name = target.partition(":")
+    function = getattr(importlib.import_module(module), name)
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore")  # a child says them to nobody
+        return json.loads(json.dumps(function(**json.loads(json.dumps(arguments)))))
+
+
+@pytest.fixture
+def no_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have files examined in this process."""
+    monkeypatch.setattr(examination, "run", called_here)
 
 
 @pytest.fixture

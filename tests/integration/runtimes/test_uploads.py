@@ -23,7 +23,8 @@ from sklearn.preprocessing import StandardScaler
 from skops import io as skops
 
 from modelyard.core.errors import InvalidInput, ModelRefused, UnsupportedFormat
-from modelyard.core.signature import DataType, Role
+from modelyard.core.signature import Column, DataType, Output, Role, Signature
+from modelyard.serving.protocols.decoder import Decoder
 
 X, Y = load_iris(return_X_y=True)
 SCALER = StandardScaler().fit(X)
@@ -85,6 +86,7 @@ def test_uploaded_onnx(serve: Any) -> None:
 FRAME = pd.DataFrame(X, columns=["sepal length", "sepal width", "petal length", "petal width"])
 
 
+@pytest.mark.usefixtures("no_children")
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_sample_names_and_types_the_columns(kind: str, serve: Any) -> None:
     sample = FRAME.to_csv(index=False).encode() if kind == "csv" else FRAME.to_parquet()
@@ -192,6 +194,7 @@ def test_bad_sample(sample: tuple[str, bytes], said: str, serve: Any) -> None:
         serve(("m.pkl", pickle.dumps(BARE)), sample=sample)
 
 
+@pytest.mark.usefixtures("no_children")
 def test_columns_that_the_model_does_not_take_are_left_out_and_told(serve: Any) -> None:
     fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(FRAME, Y)
     spare = FRAME.assign(species=Y, seen=pd.Timestamp("2026-01-31 12:00"))
@@ -201,6 +204,7 @@ def test_columns_that_the_model_does_not_take_are_left_out_and_told(serve: Any) 
     assert served.examined.report["ignored_columns"] == ["", "species", "seen"]
 
 
+@pytest.mark.usefixtures("no_children")
 def test_an_array_is_a_sample_of_a_model_that_names_its_columns(serve: Any) -> None:
     fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(FRAME, Y)
     served = serve(("m.pkl", pickle.dumps(fitted)), sample=("s.npy", dumped_array(X)))
@@ -211,6 +215,7 @@ def test_an_array_is_a_sample_of_a_model_that_names_its_columns(serve: Any) -> N
         serve(("m.pkl", pickle.dumps(fitted)), sample=("s.npy", dumped_array(X[:, :3])))
 
 
+@pytest.mark.usefixtures("no_children")
 def test_a_graph_with_named_inputs_takes_its_own_columns_of_a_sample(serve: Any) -> None:
     sample = pd.DataFrame({"b": [1.0, 2.0], "day": pd.Timestamp("2026-01-31"), "a": [10.0, 20.0]})
     served = serve(("sum.onnx", sum_of_two()), sample=("s.parquet", sample.to_parquet()))
@@ -219,6 +224,83 @@ def test_a_graph_with_named_inputs_takes_its_own_columns_of_a_sample(serve: Any)
     assert served.examined.report["ignored_columns"] == ["day"]
     by_place = serve(("sum.onnx", sum_of_two()), sample=("s.npy", dumped_array(np.array([[1.0, 2.0]]))))
     assert by_place.examined.sample[0] == {"a": 1.0, "b": 2.0}
+
+
+def graph_of(kind: int, *shape: Any) -> bytes:
+    """Return a graph that gives its one input `x`, as double."""
+    taken = helper.make_tensor_value_info("x", kind, ["n", *shape])
+    given = helper.make_tensor_value_info("y", TensorProto.DOUBLE, ["n", *shape])
+    graph = helper.make_graph([helper.make_node("Cast", ["x"], ["y"], to=TensorProto.DOUBLE)], "g", [taken], [given])
+    return bytes(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    )
+
+
+def declared(*columns: Column, shape: tuple[int, ...] = ()) -> Signature:
+    return Signature(columns, (Output("y", DataType.FLOAT64, shape, Role.PREDICTION),))
+
+
+@pytest.mark.usefixtures("no_children")
+@pytest.mark.parametrize(
+    ("graph", "column"),
+    [
+        (graph_of(TensorProto.INT64), Column("x", DataType.INT64, optional=True)),
+        (graph_of(TensorProto.BOOL), Column("x", DataType.BOOL, optional=True)),
+        (graph_of(TensorProto.INT64, 1), Column("x", DataType.INT64, optional=True)),
+    ],
+)
+def test_a_missing_value_that_a_graph_has_no_word_for(graph: bytes, column: Column, serve: Any) -> None:
+    """NaN as int64 is the smallest number that there is, and as bool it is true."""
+    with pytest.raises(InvalidInput, match=r"`x` is declared as optional, but the graph's .* cannot be missing"):
+        serve(("m.onnx", graph), signature=declared(column))
+
+
+@pytest.mark.usefixtures("no_children")
+@pytest.mark.parametrize("kind", [DataType.FLOAT64, DataType.INT64])
+def test_numbers_that_a_graph_of_whole_numbers_would_cut(kind: DataType, serve: Any) -> None:
+    columns = (Column("a", kind), Column("b", DataType.INT8))
+    with pytest.raises(InvalidInput, match=f"`a` is declared as {kind}, the graph takes int32"):
+        serve(("m.onnx", graph_of(TensorProto.INT32, 2)), signature=declared(*columns, shape=(2,)))
+
+
+@pytest.mark.usefixtures("no_children")
+def test_numbers_that_are_too_large_for_a_graph(serve: Any) -> None:
+    """1e300 is infinite as float32: it is refused, as where nothing was declared."""
+    columns = (Column("a", DataType.FLOAT64, minimum=-1.0), Column("b", DataType.INT64))
+    served = serve(("m.onnx", graph_of(TensorProto.FLOAT, 2)), signature=declared(*columns, shape=(2,)))
+    a, b = served.examined.signature.columns
+    assert (a, b) == (Column("a", DataType.FLOAT32, minimum=-1.0), columns[1])
+    with pytest.raises(InvalidInput, match="expected float32"):
+        Decoder(served.examined.signature).from_rows([{"a": 1e300, "b": 1}])
+
+
+@pytest.mark.usefixtures("no_children")
+def test_missing_numbers_are_told_to_a_graph_of_numbers(serve: Any) -> None:
+    """An optional integer is one where the graph takes floating-point numbers; a sample shows the same."""
+    columns = (Column("a", DataType.INT64, optional=True), Column("b", DataType.FLOAT64))
+    served = serve(("m.onnx", graph_of(TensorProto.DOUBLE, 2)), signature=declared(*columns, shape=(2,)))
+    answer = served.runtime.predict(Decoder(served.examined.signature).from_rows([{"a": None, "b": 1.5}]))
+    np.testing.assert_array_equal(answer["y"], [[np.nan, 1.5]])
+    shown = serve(("m.onnx", graph_of(TensorProto.DOUBLE)), sample=("s.csv", b"x,y\n,1\n2.5,1\n")).examined
+    assert shown.signature.columns[0].optional
+    assert shown.sample == [{"x": None}, {"x": 2.5}]
+    Decoder(shown.signature).from_rows(shown.sample)
+
+
+@pytest.mark.usefixtures("no_children")
+@pytest.mark.parametrize(
+    ("kind", "sample", "said"),
+    [
+        (TensorProto.DOUBLE, b"x\nred\n", "`x` of the sample holds texts: expected float64 values"),
+        (TensorProto.INT64, b"x\n1.5\n", "`x` of the sample holds numbers: expected int64 values"),
+        (TensorProto.INT64, b"x,y\n1,1\n,1\n", "`x` of the sample holds missing values"),
+        (TensorProto.FLOAT, b"x\n1e300\n", "`x` of the sample holds numbers that are infinite, or too large"),
+        (TensorProto.STRING, b"x\n7\n", "`x` of the sample holds whole numbers: expected string values"),
+    ],
+)
+def test_a_sample_that_the_graph_would_not_be_asked(kind: int, sample: bytes, said: str, serve: Any) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        serve(("m.onnx", graph_of(kind)), sample=("s.csv", sample))
 
 
 def dumped_array(array: np.ndarray) -> bytes:

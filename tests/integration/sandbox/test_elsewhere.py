@@ -49,6 +49,9 @@ def test_an_old_forest_answers_as_it_does_at_home(old: Path, forest: tuple[Path,
     assert (name, found.isolated, found.runtime) == ("old", True, "sklearn")
     assert found.packages["scikit-learn"] == RELEASE
     assert len(found.sample) == 8
+    assert 0 < found.measured["p50_seconds"] <= found.measured["p95_seconds"] < 5
+    assert (found.measured["calls"] >= 20, found.measured["rows"]) == (True, 8)
+    assert found.report["ignored_columns"] == []
     runtime = served(found, old)
     try:
         answer = runtime.predict(Batch(150, matrix=np.array(own["rows"])))
@@ -86,9 +89,35 @@ def test_several_files_and_a_sample(old: Path, forest: tuple[Path, Any], scratch
     assert answer["probabilities"].tolist() == forest[1]["probabilities"]
 
 
+def test_what_the_model_does_not_take_is_told(
+    old: Path, forest: tuple[Path, Any], scratch: Path, tmp_path: Path
+) -> None:
+    sample = tmp_path / "sample.json"
+    named = "sepal" in forest[0].read_bytes().decode("latin1")
+    names = [f"{part} {size} (cm)" for part in ("sepal", "petal") for size in ("length", "width")]
+    rows = [{"id": number, **dict(zip(names, row, strict=True))} for number, row in enumerate(forest[1]["rows"][:9])]
+    sample.write_text(json.dumps(rows))
+    given: dict[str, Any] = {"environment": "old", "known": {"old": old}, "sample": ("sample.json", sample)}
+    if not named:
+        with pytest.raises(InvalidInput, match=r"the sample has 5 columns, the model takes 4"):
+            examined(scratch, ("forest.pkl", forest[0]), **given)
+        return
+    found, _ = examined(scratch, ("forest.pkl", forest[0]), **given)
+    assert found.report["ignored_columns"] == ["id"]
+    assert found.sample[0] == dict(zip(names, forest[1]["rows"][0], strict=True))
+
+
 def test_no_environment_that_fits(forest: tuple[Path, Any], scratch: Path) -> None:
     with pytest.raises(ModelRefused, match=rf"scikit-learn {RELEASE}.*MODELYARD_ENVIRONMENTS"):
         examined(scratch, ("forest.pkl", forest[0]), known={})
+
+
+def test_an_environment_that_is_gone_is_no_environment_that_nobody_named(
+    forest: tuple[Path, Any], scratch: Path
+) -> None:
+    """The one that would fit may be among those that cannot be looked at: it is mended, not named again."""
+    with pytest.raises(ModelRefused, match=rf"scikit-learn {RELEASE}.*the Python environment `old` is gone"):
+        examined(scratch, ("forest.pkl", forest[0]), known={"old": Path("/nonexistent/python")})
 
 
 @pytest.mark.parametrize(

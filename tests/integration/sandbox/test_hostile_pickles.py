@@ -73,7 +73,7 @@ SCRIPTS: dict[str, tuple[str, str]] = {
     "exits": ("import os; os._exit(0)", "ended the process"),
     "raises SystemExit": ("raise SystemExit", "cannot be opened"),
     "crashes": ("import ctypes; ctypes.string_at(0)", "crashed"),
-    "kills itself": ("import os, ctypes; ctypes.CDLL(None)['raise'](9)", "was stopped"),
+    "kills itself": ("import os, ctypes; ctypes.CDLL(None)['raise'](9)", "was killed"),
     "floods stdout": ("import os\nfor _ in range(3000): os.write(1, b'x' * 65536)", "holds a NoneType"),
     "recursion": ("def f(): return f()\nf()", "cannot be opened"),
 }

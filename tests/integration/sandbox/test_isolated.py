@@ -20,6 +20,7 @@ from modelyard.core.errors import ModelFailed, ModelRefused, Unavailable
 from modelyard.core.settings import MIB
 from modelyard.core.signature import Column, DataType, Output, Role, Signature
 from modelyard.core.tensors import Batch
+from modelyard.sandbox import process
 from modelyard.sandbox.isolated import IsolatedRuntime
 from modelyard.sandbox.limits import Limits
 
@@ -104,6 +105,54 @@ def test_unload_ends_all(path: Path) -> None:
     assert not Path(f"/proc/{pid}").exists()
     with pytest.raises(Unavailable):
         loaded.predict(Batch(1, matrix=X[:1]))
+
+
+def _kill(runtime: IsolatedRuntime) -> None:
+    assert runtime.pid is not None
+    os.kill(runtime.pid, signal.SIGKILL)
+    time.sleep(0.2)
+
+
+def test_no_thread_left_is_unavailable_for_now(runtime: IsolatedRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
+    _kill(runtime)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", _no_thread)
+        with pytest.raises(Unavailable, match="no thread left"):
+            runtime.predict(Batch(1, matrix=X[:1]))
+    assert runtime.predict(Batch(1, matrix=X[:1]))["prediction"].shape == (1,)
+
+
+def test_a_start_that_fails_in_any_way_is_told_and_tried_again(
+    runtime: IsolatedRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _kill(runtime)
+    with monkeypatch.context() as patched:
+        patched.setattr(process, "_spawner", _no_thread)
+        with pytest.raises(Unavailable, match="could not be started"):
+            runtime.predict(Batch(1, matrix=X[:1]))
+        patched.setattr(runtime, "_start", lambda: {}["nobody expects this"])
+        with pytest.raises(Unavailable, match="could not be started"):
+            runtime.predict(Batch(1, matrix=X[:1]))
+    assert runtime.predict(Batch(1, matrix=X[:1]))["prediction"].shape == (1,)
+
+
+def _no_thread(*_: object) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_an_interpreter_that_hangs_before_it_reads_its_job(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job may be larger than a pipe: nobody waits for ever for one who does not read."""
+    monkeypatch.setattr(process, "_JOB_SECONDS", 0.5)
+    hanging = tmp_path / "python"
+    hanging.write_text("#!/bin/sh\nexec /bin/sleep 60\n")
+    hanging.chmod(0o755)
+    wide = Signature(tuple(Column(f"x{i}", DataType.FLOAT64) for i in range(5000)), SIGNATURE.outputs)
+    started = time.monotonic()
+    with pytest.raises(Unavailable, match="does not run"):
+        IsolatedRuntime.load(path, wide, limits=Limits(seconds=5), python=hanging)
+    assert time.monotonic() - started < 30
 
 
 class Slow:
@@ -214,6 +263,21 @@ def test_a_wrong_answer_is_the_models_failure(tmp_path: Path) -> None:
         loaded.unload()
 
 
+def test_an_answer_of_another_type_costs_no_child(tmp_path: Path) -> None:
+    numbers = (Output("prediction", DataType.FLOAT64, role=Role.PREDICTION),)
+    stored = tmp_path / "slow"
+    stored.write_bytes(pickle.dumps(Slow("['no number'] * len(x)")))
+    signature = msgspec.structs.replace(SIGNATURE, outputs=numbers)
+    loaded = IsolatedRuntime.load(stored, signature, runtime="sklearn", limits=Limits(seconds=30))
+    try:
+        pid = loaded.pid
+        with pytest.raises(ModelFailed, match=r"ValueError: could not convert"):
+            loaded.predict(Batch(1, matrix=X[:1]))
+        assert loaded.pid == pid
+    finally:
+        loaded.unload()
+
+
 TEXTS = """
 import json, os
 from modelyard.runtimes.frames import PREFIX
@@ -257,8 +321,8 @@ def test_a_file_that_does_not_load_is_refused(tmp_path: Path) -> None:
         IsolatedRuntime.load(stored, SIGNATURE, runtime="sklearn", limits=Limits(seconds=30))
 
 
-def test_the_child_dies_with_its_parent(path: Path, tmp_path: Path) -> None:
-    """A parent that is killed leaves no child behind, however busy that is."""
+def test_the_child_dies_with_its_parent(runtime: IsolatedRuntime, path: Path, tmp_path: Path) -> None:
+    """A parent that is killed leaves no child behind, however busy that is, and no copy of the file for long."""
     import subprocess
     import sys
 
@@ -268,7 +332,7 @@ def test_the_child_dies_with_its_parent(path: Path, tmp_path: Path) -> None:
         "from modelyard.core.signature import Signature\nfrom modelyard.sandbox.isolated import IsolatedRuntime\n"
         "signature = msgspec.json.decode(sys.argv[2], type=Signature)\n"
         "runtime = IsolatedRuntime.load(Path(sys.argv[1]), signature, runtime='sklearn')\n"
-        "print(runtime.pid, flush=True)\nsys.stdin.read()\n"
+        "print(runtime.pid, flush=True)\nprint(runtime._folder, flush=True)\nsys.stdin.read()\n"
     )
     import msgspec
 
@@ -282,12 +346,17 @@ def test_the_child_dies_with_its_parent(path: Path, tmp_path: Path) -> None:
     )
     with parent:
         assert parent.stdout is not None
-        pid = int(parent.stdout.readline())
+        pid, left = int(parent.stdout.readline()), Path(parent.stdout.readline().strip())
         parent.kill()
     deadline = time.monotonic() + 10
     while Path(f"/proc/{pid}").exists() and _state(pid) != "Z" and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path(f"/proc/{pid}").exists() or _state(pid) == "Z"
+    assert (left / "model").exists()
+    assert runtime._folder.exists()
+    IsolatedRuntime.load(path, SIGNATURE, runtime="sklearn", limits=Limits(seconds=60)).unload()
+    assert not left.exists(), "what it left is there until the next is loaded"
+    assert runtime.predict(Batch(1, matrix=X[:1]))["prediction"].shape == (1,), "what is in use stays"
 
 
 def _state(pid: int) -> str:

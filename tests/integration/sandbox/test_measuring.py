@@ -13,10 +13,11 @@ from onnx import TensorProto, helper
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.linear_model import Perceptron
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVR
 
-from modelyard.core.signature import Column, DataType, Output, Signature
+from modelyard.core.errors import ModelRefused
+from modelyard.core.signature import Column, DataType, Output, Role, Signature
 from modelyard.runtimes import parity
 from modelyard.sandbox.examination import Examined, examine
 from modelyard.sandbox.limits import Limits
@@ -68,14 +69,32 @@ def test_an_uploaded_graph_is_timed_too(examined: Examine) -> None:
     assert "outline" not in found.report
 
 
+SIGNATURE = Signature((Column("x", DataType.FLOAT64),), (Output("prediction", DataType.FLOAT64, role=Role.PREDICTION),))
+
+
 def test_what_cannot_be_measured_is_said_and_refuses_nothing(tmp_path: Path) -> None:
-    (tmp_path / "broken").write_bytes(b"\x80\x04 this is no pickle")
-    signature = Signature((Column("x", DataType.FLOAT64),), (Output("prediction", DataType.FLOAT64),))
-    found = measure_isolated(tmp_path / "broken", signature, "sklearn", [{"x": 1.0}], Limits(seconds=60))
-    assert (found["p95_seconds"], found["calls"]) == (None, 0)
-    assert found["reason"]
-    unfit = measure_isolated(tmp_path / "broken", signature, "sklearn", [{"y": 1.0}], Limits(seconds=60))
+    """Nothing here speaks against the model: rows that are not its own, and no process to be had."""
+    unfit = measure_isolated(tmp_path / "file", SIGNATURE, "sklearn", [{"y": 1.0}], Limits(seconds=60))
+    assert (unfit["p95_seconds"], unfit["calls"]) == (None, 0)
     assert "sample rows do not fit" in unfit["reason"]
+    gone = measure_isolated(tmp_path / "gone", SIGNATURE, "sklearn", [{"x": 1.0}], Limits(seconds=60))
+    assert (gone["calls"], gone["reason"]) == (0, "the machine has no process, memory or disk left")
+
+
+def test_what_does_not_load_where_it_will_be_served_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "broken").write_bytes(b"\x80\x04 this is no pickle")
+    with pytest.raises(ModelRefused, match=r"cannot be opened"):
+        measure_isolated(tmp_path / "broken", SIGNATURE, "sklearn", [{"x": 1.0}], Limits(seconds=60))
+
+
+def test_what_fails_on_its_own_sample_rows_is_refused(tmp_path: Path) -> None:
+    """In the child that will serve it: a data plane tries it on them before it answers, and could never load it."""
+    estimator = FunctionTransformer(feature_names_out="one-to-one").fit([[1.0]])
+    (tmp_path / "file").write_bytes(pickle.dumps(estimator))
+    with pytest.raises(
+        ModelRefused, match=r"fails on rows of its own: .*AttributeError: .* has no attribute 'predict'"
+    ):
+        measure_isolated(tmp_path / "file", SIGNATURE, "sklearn", [{"x": 1.0}], Limits(seconds=60))
 
 
 def test_rows_come_back_as_the_batch_that_they_were() -> None:

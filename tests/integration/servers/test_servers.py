@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import boto3
@@ -10,8 +12,10 @@ import psycopg
 import pytest
 from kombu import Connection
 
-from tests.servers import programs, shared
+from tests.servers import modelyard, programs, shared
 from tests.servers import redis as redis_server
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_postgresql_answers(postgresql: str) -> None:
@@ -79,6 +83,26 @@ def test_a_process_that_ignores_the_request_to_end_is_ended(tmp_path: Path) -> N
     shared.end(process.pid, grace_seconds=0.1)
     with pytest.raises(ProcessLookupError):
         os.kill(process.pid, 0)
+
+
+def test_a_server_that_outlives_its_starter_is_no_warning(tmp_path: Path) -> None:
+    """As an xdist process does, which started a server that another one ends."""
+    program = "from pathlib import Path; from tests.servers import shared; import sys; "
+    program += "print(shared.launch(['sleep', '60'], Path(sys.argv[1])).pid); shared.let_go()"
+    command = [sys.executable, "-W", "error", "-c", program, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    shared.end(int(done.stdout))
+    assert done.stderr == ""
+
+
+def test_what_a_supervisor_starts_again_is_ended_too(tmp_path: Path) -> None:
+    restarting = ["sh", "-c", 'while :; do MODELYARD_HOME="$2" sleep 60; done', "sh", "--home", str(tmp_path)]
+    supervisor = subprocess.Popen(restarting)
+    while len(modelyard.processes_of(tmp_path)) < 2:
+        assert supervisor.poll() is None
+    modelyard.end_all(tmp_path)
+    assert supervisor.wait(10) == -signal.SIGKILL
+    assert modelyard.processes_of(tmp_path) == []
 
 
 def test_a_missing_program_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ import pytest
 from sklearn.datasets import load_digits, load_iris
 
 from modelyard.core.settings import Settings
-from tests.integration.serving.yard import IRIS, Server, Trained, Yard, free_port, train
+from tests.integration.serving.yard import IRIS, Server, Trained, Yard, train
+from tests.servers.shared import free_port
 
 
 @pytest.fixture(scope="session")

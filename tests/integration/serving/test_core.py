@@ -24,6 +24,7 @@ from modelyard.exchange.segments import read_segment
 from modelyard.exchange.snapshot import Limits
 from modelyard.serving.core import Core
 from modelyard.serving.message import Request, Response
+from modelyard.serving.pickup import Pickup
 from tests.integration.serving.yard import SECRET, Trained, Yard, wait_until
 
 SEED = 20_261_120
@@ -186,6 +187,47 @@ def test_a_broken_new_version_never_replaces_the_one_that_serves(
     wait_until(lambda: one.ask("/predict/iris", body)["version"] == 2, 15)
 
 
+def test_a_first_promotion_that_cannot_be_loaded_says_so(
+    yard: Yard, iris: Trained, other_iris: Trained, asker: Any
+) -> None:
+    """Nothing answered before, and nothing does now: but it is not that nobody has promoted a version."""
+    good, bad = yard.version(iris, 11), yard.version(other_iris, 12)
+    path = next(Path(yard.store.root).rglob(bad.digest))
+    whole = path.read_bytes()
+    path.chmod(0o600)
+    path.write_bytes(b"rot")
+    yard.publish("iris", {1: good, 2: bad}, None)
+    one = asker(preload=("all",))
+    body = {"rows": iris.sample(1)}
+    assert one.send("/predict/iris", body).status == 409
+    yard.publish("iris", {1: good, 2: bad}, 2)
+    slot = one.core.pickup.snapshot.tenants["1"].slots["iris"]
+    wait_until(lambda: bool(slot.refused), 10)
+    refused = one.send("/predict/iris", body)
+    assert refused.status == 503
+    assert b"cannot be served now: iris:2 could not be loaded" in refused.body
+    assert one.ask("/predict/iris:1", body)["version"] == 1
+    yard.publish("iris", {1: good, 2: bad}, None)
+    wait_until(lambda: one.send("/predict/iris", body).status == 409, 5)
+    yard.publish("iris", {1: good, 2: bad}, 2)
+    wait_until(lambda: one.send("/predict/iris", body).status == 503, 5)
+    path.write_bytes(whole)
+    one.core.engine.retry_seconds = 0.0
+    wait_until(lambda: one.send("/predict/iris", body).status == 200, 15)
+    yard.publish("iris", {1: good, 2: bad}, None)
+    wait_until(lambda: one.send("/predict/iris", body).status == 409, 5)
+
+
+def test_a_name_for_preloading_that_no_model_has_is_told(
+    yard: Yard, iris: Trained, asker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    yard.publish("iris", {1: yard.version(iris, 11)}, 1)
+    one = asker(preload=("iris", "irsi", "none"))
+    wait_until(one.core.pickup.settled.is_set, 10)
+    (told,) = [record for record in caplog.records if record.message == "preload_unknown"]
+    assert (told.levelname, vars(told)["models"]) == ("WARNING", "irsi")
+
+
 def test_rotten_and_cut_documents_are_refused_and_the_old_stay(yard: Yard, iris: Trained, asker: Any) -> None:
     versions = {1: yard.version(iris, 11)}
     yard.publish("iris", versions)
@@ -221,7 +263,7 @@ def test_kept_documents_that_nothing_names_are_forgotten_but_the_last_good_one(
     kept = FolderMedium(yard.settings.cache / "snapshot")
     for max_rows in (10, 20, 30):
         yard.publish("iris", {1: good}, 1, limits=Limits(max_rows=max_rows))
-        wait_until(lambda: slot.served.digest == yard.models["1"]["iris"], 10)
+        wait_until(lambda: slot.served is not None and slot.served.digest == yard.models["1"]["iris"], 10)
     last = slot.served.digest
     wait_until(lambda: kept.read("good/1/iris") == last.encode())
     next(Path(yard.store.root).rglob(bad.digest)).unlink()
@@ -392,5 +434,42 @@ def test_after_a_start_with_a_broken_plan_the_last_good_one_serves(
     next(Path(yard.store.root).rglob(bad.digest)).unlink()
     yard.publish("iris", {1: good, 2: bad}, 2)
     second = asker()
+    wait_until(lambda: second.send("/predict/iris", body).status == 200, 10)
+    assert second.ask("/predict/iris", body)["version"] == 1
+
+
+def test_the_last_good_one_serves_though_the_broken_plan_is_read_twice(
+    yard: Yard, iris: Trained, other_iris: Trained, asker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The start and the first request read the same document at once; the second comes to its end when the last good
+    one serves already."""
+    good, bad = yard.version(iris, 11), yard.version(other_iris, 12)
+    yard.publish("iris", {1: good}, 1)
+    wait_until(asker().core.pickup.settled.is_set, 10)
+    next(Path(yard.store.root).rglob(bad.digest)).unlink()
+    yard.publish("iris", {1: good, 2: bad}, 2)
+    read, refresh = Pickup._read_model, Pickup._refresh
+    calls: list[str] = []
+    ended: list[str] = []
+
+    def refresh_counted(pickup: Pickup, slot: Any, digest: str) -> None:
+        refresh(pickup, slot, digest)
+        ended.append(digest)
+
+    def read_late(pickup: Pickup, slot: Any, digest: str) -> Any:
+        document = read(pickup, slot, digest)
+        calls.append(digest)
+        if len(calls) == 1:
+            pickup.fetch(slot)
+            wait_until(lambda: len(calls) == 2, 10)
+        elif len(calls) == 2:
+            wait_until(lambda: slot.served is not None and slot.served.digest != digest, 10)
+        return document
+
+    monkeypatch.setattr(Pickup, "_read_model", read_late)
+    monkeypatch.setattr(Pickup, "_refresh", refresh_counted)
+    second = asker()
+    wait_until(lambda: len(ended) >= 2, 10)
+    body = {"rows": iris.sample(1)}
     wait_until(lambda: second.send("/predict/iris", body).status == 200, 10)
     assert second.ask("/predict/iris", body)["version"] == 1

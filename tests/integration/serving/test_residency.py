@@ -19,7 +19,7 @@ from modelyard.sandbox.isolated import IsolatedRuntime
 from modelyard.serving import engine as engines
 from modelyard.serving import pickup
 from modelyard.serving.cost import Cost
-from modelyard.serving.residency import expected_bytes
+from modelyard.serving.residency import NEVER_ASKED, expected_bytes
 from tests.integration.serving.test_core import Asker
 from tests.integration.serving.yard import Server, Trained, Yard, wait_until
 
@@ -63,9 +63,28 @@ def test_past_the_bound_the_least_recently_used_goes(
     for number in (0, 1, 2, 0, 3):
         ask(one, iris, number)
     assert loaded(one) == {"model-0", "model-2", "model-3"}
+    (reason,) = [entry["reason"] for entry in one.index() if entry["name"] == "model-1"]
+    assert reason == "unloaded: others needed the room"
     ask(one, iris, 1)
     assert loaded(one) == {"model-0", "model-1", "model-3"}
     assert one.core.engine.loads == 5
+
+
+def test_a_model_that_does_not_load_unloads_others_once_at_most(
+    yard: Yard, iris: Trained, bytes_each: int, asker: Callable[..., Asker]
+) -> None:
+    """Somebody asks for it again and again: the healthy ones stay, and it has its room only once it is loaded."""
+    yard.publish("broken", {1: yard.version(iris, 200, sample=[{"no such column": 1}])})
+    one = asker(preload=("none",), max_loaded_bytes=2 * bytes_each)
+    one.core.engine.retry_seconds = 0.0
+    body = {"rows": iris.sample(1)}
+    assert one.send("/predict/broken", body).status == 503
+    for number in (0, 1):
+        ask(one, iris, number)
+    for loads in range(4, 7):
+        assert one.send("/predict/broken", body).status == 503
+        assert loaded(one) == {"model-0", "model-1"}
+        assert one.core.engine.loads == loads
 
 
 def test_what_is_preloaded_is_pinned_and_does_not_count(
@@ -76,6 +95,17 @@ def test_what_is_preloaded_is_pinned_and_does_not_count(
     for number in (2, 3, 4, 0, 5):
         ask(one, iris, number)
     assert loaded(one) == {"model-0", "model-1", "model-5"}
+
+
+def test_who_starts_may_wait_until_all_is_loaded(yard: Yard, iris: Trained, asker: Callable[..., Asker]) -> None:
+    nothing_yet = asker()
+    began = time.monotonic()
+    assert not nothing_yet.core.await_loaded(30)
+    assert time.monotonic() - began < 5
+    yard.publish("iris", {1: yard.version(iris, 1)})
+    one = asker()
+    assert one.core.await_loaded(30)
+    assert loaded(one) == {"iris"}
 
 
 def test_a_model_that_cannot_fit_says_who_can_mend_that(
@@ -146,8 +176,8 @@ def test_the_index_tells_each_state(
     wait_until(one.core.pickup.settled.is_set)
     assert one.index() == [
         {"name": "iris", "version": "1", "state": "READY", "reason": ""},
-        {"name": "iris", "version": "2", "state": "UNAVAILABLE", "reason": "unloaded"},
-        {"name": "never-asked", "state": "UNAVAILABLE", "reason": "unloaded"},
+        {"name": "iris", "version": "2", "state": "UNAVAILABLE", "reason": NEVER_ASKED},
+        {"name": "never-asked", "state": "UNAVAILABLE", "reason": NEVER_ASKED},
     ]
     assert one.send("/predict/iris:2", {"rows": iris.sample(1)}).status == 503
     entry = one.index()[1]
@@ -167,7 +197,7 @@ def test_the_index_over_http_needs_a_key_and_shows_no_stranger_anything(
     with server.client() as client:
         assert client.post("/v2/repository/index").json()[0]["name"] == "iris"
         assert client.get("/v2/repository/index").status_code == 405
-        for body in (b"[", b'{"ready": 7}', b"[]", b"\xff"):
+        for body in (b"[", b'{"ready": 7}', b'{"redy": true}', b"[]", b"\xff"):
             answer = client.post("/v2/repository/index", content=body)
             assert answer.status_code == 400, body
             assert set(answer.json()) == {"error"}
@@ -239,6 +269,8 @@ def test_what_is_named_but_in_no_plan_goes_when_nobody_asks(
         assert one.ask("/predict/iris:1", {"rows": iris.sample(1)})["version"] == 1
     assert one.core.engine.loads == 1
     wait_until(lambda: not one.core.engine._queues)
+    (entry,) = one.index()
+    assert (entry["version"], entry["reason"]) == ("1", "unloaded: nobody asked for it")
 
 
 @pytest.mark.usefixtures("tidy_often")

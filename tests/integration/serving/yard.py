@@ -3,7 +3,6 @@
 import hashlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,7 +24,8 @@ from modelyard.core.settings import Settings
 from modelyard.core.signature import Column, DataType, Output, Role, Signature
 from modelyard.exchange import publication
 from modelyard.exchange.medium import FolderMedium
-from modelyard.exchange.snapshot import KeyEntry, Limits, ModelDocument, ServedVersion, TenantDocument
+from modelyard.exchange.snapshot import KeyEntry, Limits, ModelDocument, Precomputed, ServedVersion, TenantDocument
+from tests.servers.shared import free_port
 
 SECRET = "yard_abcdefgh_" + "x" * 43
 STRANGER = "yard_stranger_" + "y" * 43
@@ -97,10 +97,13 @@ class Yard:
         tenant: str = "1",
         aliases: dict[str, int] | None = None,
         limits: Limits = Limits(),  # noqa: B008 - immutable
+        precomputed: Precomputed | None = None,
     ) -> None:
         if not isinstance(plan, Plan):
             plan = Plan(arms=(Arm(plan, 1.0),)) if plan else Plan()
-        document = ModelDocument(model=name, plan=plan, versions=versions, aliases=aliases or {}, limits=limits)
+        document = ModelDocument(
+            model=name, plan=plan, versions=versions, aliases=aliases or {}, limits=limits, precomputed=precomputed
+        )
         self.models.setdefault(tenant, {})[name] = publication.write_model(self.medium, tenant, document)
         self.publish_tenant(tenant)
 
@@ -116,13 +119,6 @@ class Yard:
             **more,
         )
         publication.write_tenant(self.medium, document)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class Server:
@@ -170,7 +166,7 @@ class Server:
         return self.process.wait(timeout=30)
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 5.0, log: Path | None = None) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 30.0, log: Path | None = None) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"not so within {seconds} s\n{log.read_text() if log else ''}"

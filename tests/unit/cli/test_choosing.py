@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from modelyard.cli.choosing import SHOWN_ROWS, _cut, _once, _show_comparison, _text
+from modelyard.cli.choosing import SHOWN_ROWS, _cut, _once, _show_comparison, _text, _undo
 from modelyard.client.choosing import Comparison, side, wish
 from modelyard.core.errors import InvalidInput
 from modelyard.core.reference import parse_reference
@@ -30,6 +30,24 @@ def test_a_long_part_is_cut_and_a_short_one_whole() -> None:
     assert len(told) == SHOWN_ROWS + 2
     assert told[SHOWN_ROWS][:2] == ("signature", "and 5 more")
     assert [line[0] for line in _once(told)].count("signature") == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (None, None),
+        ({"verb": "alias", "method": "DELETE", "path": "/ml/api/v1/models/iris/aliases/best/", "body": None},
+         "modelyard aliases remove iris best"),
+        ({"verb": "alias", "method": "PUT", "path": "/api/v1/models/iris/aliases/best/", "body": {"version": 2}},
+         "modelyard aliases set iris best 2"),
+        ({"verb": "deactivate", "method": "POST", "path": "/api/v1/models/iris/deactivate"},
+         "modelyard deactivate iris"),
+        ({"verb": "rollback", "method": "POST", "path": "/api/v1/models/iris/rollback", "body": {}},
+         "modelyard rollback iris"),
+    ],
+)  # fmt: skip
+def test_the_undo_of_a_choice_is_a_command(call: dict[str, Any] | None, expected: str | None) -> None:
+    assert _undo("iris", "best", call) == expected
 
 
 def test_what_differs_is_printed_and_the_same_only_when_asked(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,14 +9,30 @@ from modelyard.cli import lines
 ROUTINE = '{"event": "published", "level": "info"}'
 
 
-@pytest.mark.parametrize("line", [ROUTINE, '{"event": "x", "level": "debug"}', "", "  "])
+REFUSED = (
+    '{"code": 404, "event": "request_finished", "logger": "django_structlog.middlewares.request", "level": "warning"}'
+)
+NOT_FOUND = '{"event": "Not Found: /x", "status_code": 404, "logger": "django.request", "level": "warning"}'
+
+
+@pytest.mark.parametrize("line", [ROUTINE, '{"event": "x", "level": "debug"}', "", "  ", REFUSED, NOT_FOUND])
 def test_routine(line: str) -> None:
     assert lines.is_routine(line)
 
 
 @pytest.mark.parametrize(
     "line",
-    ['{"event": "x", "level": "warning"}', '{"level": "error"}', "{}", "[]", "7", "Traceback (most recent call last):"],
+    [
+        REFUSED.replace("404", "503"),
+        NOT_FOUND.replace("404", "500"),
+        '{"event": "x", "level": "warning", "code": 404}',
+        '{"event": "x", "level": "warning"}',
+        '{"level": "error"}',
+        "{}",
+        "[]",
+        "7",
+        "Traceback (most recent call last):",
+    ],
 )
 def test_all_else_is_shown(line: str) -> None:
     assert not lines.is_routine(line)

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,12 @@ def test_errors_in_json_have_code_details_and_hint(capsys: pytest.CaptureFixture
     assert json.loads(capsys.readouterr().err) == {
         "error": {"code": "conflict", "message": "taken", "details": {"users": ["plan"]}}
     }
+
+
+def test_curl_reads_a_files_name_to_its_end() -> None:
+    """A comma would begin another file and a semicolon its type, unless the name is in quotes."""
+    forms = [("file", "@a.pkl"), ("file", "@a,b.pkl"), ("sample", "@c;d.csv"), ("manifest", '<e"f,.json')]
+    words = shlex.split(curl("POST", "http://x", forms=forms, texts=[("description", "new, and better")]))
+    assert "description=new, and better" in words
+    given = [word for before, word in pairwise(words) if before == "-F"]
+    assert given == ["file=@a.pkl", 'file=@"a,b.pkl"', 'sample=@"c;d.csv"', r'manifest=<"e\"f,.json"']

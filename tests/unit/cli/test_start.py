@@ -3,11 +3,18 @@
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from modelyard.cli.start import answers, is_ours
+from modelyard.cli.home import TENANT
+from modelyard.cli.start import answers, is_ours, is_served
+from modelyard.core.plan import Arm, Plan
+from modelyard.core.settings import Settings
+from modelyard.exchange.medium import FolderMedium
+from modelyard.exchange.publication import write_model, write_tenant
+from modelyard.exchange.snapshot import ModelDocument, TenantDocument
 
 REFUSAL = b'{"error": {"code": "invalid_input", "message": "no", "request_id": "r1"}}'
 
@@ -69,3 +76,27 @@ def test_no_proxy_is_asked(asked: tuple[str, list[tuple[int, bytes]]], monkeypat
     url, said = asked
     said.append((200, b""))
     assert answers(url)
+
+
+def test_a_model_is_served_while_a_plan_names_a_version(tmp_path: Path) -> None:
+    """The line to copy at a start is of the demo: it may have been stopped, or deleted, or never pushed."""
+    settings = Settings.of({"HOME": tmp_path})
+    medium = FolderMedium(settings.exchange)
+
+    def publish(revision: int, name: str, **plans: Plan) -> bool:
+        documents = {
+            model: write_model(medium, "1", ModelDocument(model=model, plan=plan, versions={}))
+            for model, plan in plans.items()
+        }
+        document = TenantDocument(tenant="1", name=name, revision=revision, mac_key="0" * 64, models=documents)
+        write_tenant(medium, document)
+        return is_served(settings, "iris")
+
+    serving = Plan(arms=(Arm(1, 1.0),))
+    assert not is_served(settings, "iris")
+    assert not publish(1, TENANT, wine=serving)
+    assert publish(2, TENANT, wine=serving, iris=serving)
+    assert not publish(3, TENANT, iris=Plan())
+    assert not publish(4, "another", iris=serving)
+    (tmp_path / "exchange" / "index.json").write_bytes(b"rot")
+    assert not is_served(settings, "iris")

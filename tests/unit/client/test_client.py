@@ -1,9 +1,13 @@
 """What the client says when the server goes away in the midst of a verb."""
 
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
 import pytest
 
 from modelyard.client import Client, Version
-from modelyard.core.errors import InvalidInput, Unavailable
+from modelyard.core.errors import InvalidInput, ModelyardError, Unavailable
 
 
 def test_who_waits_for_an_upload_is_not_led_to_push_it_twice(free_port: int) -> None:
@@ -22,3 +26,17 @@ def test_another_models_version_is_not_promoted(free_port: int, version: Version
         pytest.raises(InvalidInput, match="is no version of 'iris': expected one, as 'iris:3'"),
     ):
         client.promote("iris", version)
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda yard: yard.models(), lambda yard: yard.consumers("x"), lambda yard: yard.charter_history("x")]
+)
+def test_an_answer_that_is_none_of_ours_is_an_error_of_ours(ask: Callable[[Client], Any]) -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json={"results": [{"name": 7}], "next": None})
+
+    with (
+        Client("http://yard", through=httpx2.MockTransport(answer)) as client,
+        pytest.raises(ModelyardError, match="is the client older than the server"),
+    ):
+        ask(client)

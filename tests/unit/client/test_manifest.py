@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy
 import pytest
 import sklearn
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
@@ -49,6 +50,17 @@ def test_parameters_and_seed_of_an_estimator() -> None:
     found = capture(RandomForestClassifier(n_estimators=7, random_state=3))
     assert found.parameters["n_estimators"] == 7
     assert found.seed == 3
+
+
+class Untold(BaseEstimator):
+    """An estimator that scikit-learn cannot ask for its parameters."""
+
+    def __init__(self, *parts: object) -> None:
+        self.parts = parts
+
+
+def test_an_estimator_that_does_not_tell_its_parameters_is_captured_without() -> None:
+    assert capture(Untold(1, 2)).parameters == {}
 
 
 def test_numbers_of_numpy_and_endless_ones_can_be_sent() -> None:

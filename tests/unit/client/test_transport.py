@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import traceback
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -208,6 +209,18 @@ def test_nobody_there(free_port: int) -> None:
         pytest.raises(Unavailable, match="modelyard up"),
     ):
         transport.get("/x")
+
+
+def test_who_meets_no_server_reads_that_last_and_no_chain_before_it(free_port: int) -> None:
+    """In a script the error's traceback is what a person sees: it held sixty lines of the transport beneath."""
+    with (
+        Transport(f"http://127.0.0.1:{free_port}", None, 5) as nobody,
+        pytest.raises(Unavailable) as error,
+    ):
+        nobody.get("/x")
+    shown = "".join(traceback.format_exception(error.value))
+    assert "httpcore" not in shown
+    assert "httpx2" not in shown.replace("httpx2.Response", "")
 
 
 def test_a_silent_server(free_port: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from modelyard.core.charter import Charter, Threshold, check_charter
+from modelyard.core.charter import Charter, Threshold, charter_from, check_charter, doubts, shortfalls
 from modelyard.core.errors import InvalidInput
 
 
@@ -66,3 +66,46 @@ def test_bounds_are_finite(bound: float) -> None:
 def test_names_keep_to_one_line(charter: Charter) -> None:
     with pytest.raises(InvalidInput, match="line break"):
         check_charter(charter)
+
+
+def test_a_day_that_is_none_is_told_in_our_words() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        charter_from({"next_review": "tomorrow"})
+    assert refused.value.message == "charter: expected a day, as 2027-03-01 - at `$.next_review`"
+
+
+@pytest.mark.parametrize(
+    ("charter", "said"),
+    [
+        (Charter(), []),
+        (Charter(metric="accuracy", next_review=date(2027, 3, 1)), []),
+        (Charter(metric="acuracy"), ["no version has the metric `acuracy`; did you mean `accuracy`?"]),
+        (
+            Charter(thresholds=(Threshold(metric="acuracy", at_least=0.9), Threshold(metric="p95_seconds", at_most=1))),
+            ["no version has the metric `acuracy`; did you mean `accuracy`?"],
+        ),
+        (Charter(next_review=date(2027, 2, 28)), ["the next review, 2027-02-28, is past"]),
+    ],
+)
+def test_what_is_doubtful_is_told(charter: Charter, said: list[str]) -> None:
+    assert doubts(charter, {"accuracy", "p95_seconds"}, date(2027, 3, 1)) == said
+
+
+def test_a_metric_is_no_slip_before_there_is_any_version() -> None:
+    assert doubts(Charter(metric="accuracy"), set(), date(2027, 3, 1)) == []
+
+
+def test_what_a_version_does_not_keep_to_is_told() -> None:
+    charter = Charter(
+        thresholds=(
+            Threshold(metric="accuracy", at_least=0.95, at_most=1.0),
+            Threshold(metric="p95_seconds", at_most=0.005),
+            Threshold(metric="recall", at_least=0.5),
+        )
+    )
+    assert shortfalls(charter, {"accuracy": 0.95, "p95_seconds": 0.005, "recall": 0.5}) == []
+    assert shortfalls(charter, {"accuracy": 0.847, "p95_seconds": 0.03}) == [
+        "accuracy is 0.847, the charter asks for at least 0.95",
+        "p95_seconds is 30 ms, the charter asks for at most 5 ms",
+        "it has no `recall`, of which the charter asks for at least 0.5",
+    ]

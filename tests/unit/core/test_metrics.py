@@ -47,6 +47,9 @@ def test_a_constraint_is_read(text: str, metric: str, operator: str, bound: floa
         ("size_bytes<=5ms", "`ms` is no unit of `size_bytes`; expected one of b, kb"),
         ("size_bytes<=5%", "`%` is no unit"),
         ("accuracy<=5ms", "expected one of %|a plain number, or %"),
+        ("p95_second<=5ms", "did you mean `p95_seconds`?"),
+        ("p95_seconds=<5ms", "`=<` is no operator: expected one of <=, >="),
+        ("accuracy=>0.9", "`=>` is no operator: expected one of <=, >="),
         ("a" * 300 + "<=1", "303 characters, expected at most 200"),
     ],
 )
@@ -104,7 +107,7 @@ def test_the_nearest_name_is_told_else_those_there_are() -> None:
     [
         ("p95_seconds", 0.00412, "4.12 ms"), ("p95_seconds", 4e-5, "40 µs"), ("p95_seconds", 1.5, "1.5 s"),
         ("p95_seconds", 0, "0 s"), ("p95_seconds", -0.002, "-2 ms"), ("size_bytes", 999, "999 B"),
-        ("size_bytes", 1_234_567, "1.235 MB"), ("size_bytes", 5e9, "5 GB"), ("accuracy", 0.97, "0.97"),
+        ("size_bytes", 1_234_567, "1.177 MiB"), ("size_bytes", -5e9, "-4.657 GiB"), ("accuracy", 0.97, "0.97"),
         ("accuracy", 0.9777777, "0.977778"),
     ],
 )  # fmt: skip

@@ -240,3 +240,34 @@ class TestOfADictionary:
     def test_the_environment_is_not_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MODELYARD_MAX_ROWS", "3")
         assert Settings.of({}).max_rows == 10_000
+
+
+def test_places_that_datasets_come_from_are_named() -> None:
+    read = Settings.read(
+        {
+            "MODELYARD_DATASET_FOLDERS": "exports=/srv/exports, more=/srv/more",
+            "MODELYARD_DATASET_BUCKETS": "lake=s3://bucket/prefix?endpoint=https://s3.example",
+            "MODELYARD_DATASET_DATABASES": "warehouse=postgresql://me:hidden@there/db?sslmode=require",
+        }
+    )
+    assert read.dataset_folders == {"exports": Path("/srv/exports"), "more": Path("/srv/more")}
+    assert read.dataset_buckets == {"lake": "s3://bucket/prefix?endpoint=https://s3.example"}
+    assert read.dataset_databases == {"warehouse": "postgresql://me:hidden@there/db?sslmode=require"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("FOLDERS", "exports"),
+        ("FOLDERS", "exports=relative"),
+        ("FOLDERS", "a=/x,a=/y"),
+        ("FOLDERS", "Upper=/x"),
+        ("BUCKETS", "lake=https://bucket"),
+        ("DATABASES", "warehouse=mysql://me:hidden@there/db"),
+    ],
+)
+def test_places_that_do_not_fit_are_refused_and_no_password_is_shown(name: str, text: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        Settings.read({f"MODELYARD_DATASET_{name}": text})
+    assert f"MODELYARD_DATASET_{name}" in refused.value.message
+    assert "hidden" not in refused.value.message

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -13,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from modelyard.runtimes.estimators import facts_of
+from modelyard.runtimes.opening import describe_io
 
 NAMES = ["a", "b", "c"]
 X = np.random.default_rng(5).normal(50, 3, size=(60, 3))
@@ -60,3 +62,25 @@ def test_a_scaler_that_takes_no_mean_off() -> None:
     assert facts[1].points
     assert all(45 < point < 55 for point in facts[1].points)
     assert facts[1].low == pytest.approx(X[:, 1].mean() - 3 * X[:, 1].std())
+
+
+def test_a_forest_fitted_with_missing_values_says_so() -> None:
+    """Where a value is missing decides, the threshold is infinite: no point to stand beside, and no bound."""
+    holes = X.copy()
+    holes[::3, 0] = np.nan
+    facts = facts_of(RandomForestClassifier(5, random_state=0).fit(holes, np.isnan(holes[:, 0])), NAMES)
+    assert [fact.optional for fact in facts] == [True, False, False]
+    assert all(40 < point < 60 for fact in facts for point in fact.points)
+
+
+def test_categories_that_boosting_encodes_itself() -> None:
+    """It puts them first, so the features of its trees are not in the columns' order."""
+    rows = frame().assign(b=pd.Categorical(["red", "green", "blue"] * 20))
+    model = HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=2).fit(rows, X[:, 2] > 50)
+    facts = facts_of(model, NAMES)
+    assert (facts[1].kind, sorted(facts[1].categories or [])) == ("string", ["blue", "green", "red"])
+    assert facts[2].points
+    assert all(49 < point < 51 for point in facts[2].points)
+    batch, signature = describe_io(model, None, None)
+    assert [column.type.value for column in signature.columns] == ["float64", "string", "float64"]
+    assert batch.n_rows > 100

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from modelyard.core.errors import InvalidInput, UnsupportedFormat
-from modelyard.core.signature import DataType, Role
+from modelyard.core.signature import Column, DataType
 from modelyard.runtimes.estimators import Facts
-from modelyard.runtimes.inference import column_names, columns_of, outputs_of, read_sample
-from modelyard.runtimes.samples import Sample
+from modelyard.runtimes.inference import column_names, columns_of, read_sample
+from modelyard.runtimes.samples import Sample, held
 
 FRAME = pd.DataFrame(
     {"age": [41, 17], "height": [1.75, None], "town": ["Oslo", None], "known": [True, False]},
@@ -180,13 +180,6 @@ def test_columns_as_the_sample_shows_them(tmp_path: Path) -> None:
     assert known.type is DataType.BOOL
 
 
-def test_outputs_keep_their_classes() -> None:
-    answer = {"prediction": np.array(["a", "b"]), "probabilities": np.zeros((2, 2))}
-    prediction, probabilities = outputs_of(answer, ["a", "b"])
-    assert (prediction.type, prediction.role, prediction.shape) == (DataType.STRING, Role.PREDICTION, ())
-    assert (probabilities.shape, probabilities.role, probabilities.classes) == ((2,), Role.PROBABILITIES, ("a", "b"))
-
-
 @pytest.mark.parametrize(
     ("given", "mend"), [(5, "send its input only, without the target"), (3, "send all that it takes, in its order")]
 )
@@ -195,3 +188,64 @@ def test_a_sample_of_another_width_is_told_what_is_likely_wrong(given: int, mend
     with pytest.raises(InvalidInput) as refused:
         column_names(Fitted(width=4), sample)
     assert refused.value.message == f"the sample has {given} columns, the model takes 4: {mend}"
+
+
+TEXTS = np.array(["a", None], dtype=object)
+HELD = [
+    (np.array([1, 2]), DataType.INT8, False, [1, 2]),
+    (np.array([1.0, 2.0]), DataType.INT64, False, [1, 2]),
+    (np.array([1.0, np.nan]), DataType.INT64, True, [1.0, None]),
+    (np.array([1, 2]), DataType.FLOAT32, False, [1.0, 2.0]),
+    (np.array([True, False]), DataType.FLOAT64, False, [1.0, 0.0]),
+    (np.array([True, None], dtype=object), DataType.BOOL, True, [True, None]),
+    (TEXTS, DataType.STRING, True, ["a", None]),
+    (np.array([np.nan]), DataType.FLOAT64, True, [None]),
+]
+
+
+@pytest.mark.parametrize(("seen", "kind", "optional", "expected"), HELD)
+def test_values_are_held_as_the_column_holds_them(
+    seen: np.ndarray, kind: DataType, optional: bool, expected: list[Any]
+) -> None:
+    column = Column("a", kind, optional=optional)
+    array = held(seen, column)
+    assert array.dtype == column.dtype
+    assert [None if value is None or value != value else value for value in array.tolist()] == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind", "said"),
+    [
+        (np.array([1.5, 2.0]), DataType.INT64, "`a` of the sample holds numbers: expected int64 values"),
+        (np.array([1, 300]), DataType.INT8, "holds 1 to 300: expected int8 values"),
+        (np.array([1e19]), DataType.INT64, "holds 10000000000000000000 to"),
+        (np.array([1.0, np.nan]), DataType.FLOAT64, "holds missing values, and is not declared as `optional`"),
+        (TEXTS, DataType.STRING, "holds missing values"),
+        (np.array([1.0, np.inf]), DataType.FLOAT64, "infinite"),
+        (np.array([1e300]), DataType.FLOAT32, "too large"),
+        (np.array(["1.5"], dtype=object), DataType.FLOAT64, "holds texts: expected float64 values"),
+        (np.array(["yes"], dtype=object), DataType.BOOL, "holds texts: expected bool values"),
+        (np.array([7]), DataType.STRING, "holds whole numbers: expected string values"),
+        (np.array([1, 0]), DataType.BOOL, "holds whole numbers: expected bool values"),
+    ],
+)
+def test_values_that_no_request_could_send(seen: np.ndarray, kind: DataType, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        held(seen, Column("a", kind))
+
+
+def test_numbers_where_the_model_was_fitted_with_texts(tmp_path: Path) -> None:
+    """`01` is a number to whoever reads a CSV file: what the model would make of it is wrong, or nothing."""
+    texts = [Facts(kind="string", categories=["01", "02"])]
+    table = read(tmp_path, "s.csv", b"zip\n01\n02\n")
+    with pytest.raises(InvalidInput, match=r"`zip` of the sample holds 1, but .* fitted with texts.*JSON and Parquet"):
+        columns_of(["zip"], texts, table)
+    kept = read(tmp_path, "s.json", b'[{"zip": "01"}, {"zip": "02"}]')
+    assert columns_of(["zip"], texts, kept)[0].type is DataType.STRING
+
+
+def test_a_column_without_one_value_is_what_the_model_takes(tmp_path: Path) -> None:
+    table = read(tmp_path, "s.csv", b"town,age\n,1\n,2\n")
+    (town,) = columns_of(["town"], [Facts(kind="string")], {"town": table["town"]})
+    assert (town.type, town.optional) == (DataType.STRING, True)
+    assert held(table["town"], town).tolist() == [None, None]

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from modelyard.core.signature import Column, DataType, Output, Signature
+from modelyard.core.tensors import take
 from modelyard.runtimes.estimators import Facts
-from modelyard.runtimes.parity import around, as_rows, batch_of, compare, rows_for, take
+from modelyard.runtimes.parity import around, as_rows, batch_of, compare, rows_for
 
 
 def test_equal_answers_agree() -> None:

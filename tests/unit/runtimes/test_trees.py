@@ -11,11 +11,12 @@ from sklearn.datasets import load_digits, load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from modelyard.core.tensors import Batch
 from modelyard.runtimes import conversion
+from modelyard.runtimes.asking import Asked
 from modelyard.runtimes.audit import audit
 from modelyard.runtimes.onnx import OnnxRuntime, open_session
 from modelyard.runtimes.opening import describe_io
-from modelyard.runtimes.sklearn import SklearnRuntime
 
 X, Y = load_iris(return_X_y=True)
 TEXTS = np.array(["setosa", "versicolor", "virginica"], dtype=object)[Y]
@@ -48,7 +49,7 @@ def served(estimator: Any, folder: Path) -> tuple[Any, Any, Any]:
     assert audit(graph).refused == []
     path = folder / "model.onnx"
     path.write_bytes(graph)
-    expected = SklearnRuntime(estimator, signature).predict(batch)
+    expected = Asked(estimator, signature.columns, signature.outputs).predict(batch)
     return batch, expected, OnnxRuntime(open_session(path), signature).predict(batch)
 
 
@@ -87,6 +88,25 @@ def test_missing_values_go_the_same_way(tmp_path: Path) -> None:
     assert np.isnan(batch.matrix).any()
     assert expected["prediction"].tolist() == given["prediction"].tolist()
     np.testing.assert_allclose(given["probabilities"], expected["probabilities"], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "model", [ensemble.HistGradientBoostingRegressor(max_iter=5), ensemble.RandomForestRegressor(10, random_state=0)]
+)
+def test_a_split_of_missing_values_from_all_others(model: Any, tmp_path: Path) -> None:
+    """Its threshold is infinite, and an infinite number is not above it."""
+    holes = X.copy()
+    holes[::3, 0] = np.nan
+    model.fit(holes, np.isnan(holes[:, 0]).astype(float))
+    _, signature = describe_io(model, None, None)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(conversion.convert(model, signature))
+    most = np.inf if "Hist" in type(model).__name__ else 3e38  # forests take no infinite numbers
+    odd = np.tile(X[0], (4, 1))
+    odd[:, 0] = [most, -most, np.nan, 5.0]
+    given = OnnxRuntime(open_session(path), signature).predict(Batch(4, matrix=odd))
+    np.testing.assert_allclose(given["prediction"], model.predict(odd), rtol=1e-12)
+    assert len(set(given["prediction"].tolist())) > 1
 
 
 @pytest.mark.parametrize(

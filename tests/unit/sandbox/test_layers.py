@@ -1,9 +1,11 @@
+import ctypes.util
+import sys
 from pathlib import Path
 
 import pytest
 
 from modelyard.core.errors import Misconfigured
-from modelyard.sandbox import layers
+from modelyard.sandbox import layers, seccomp
 from modelyard.sandbox.limits import Limits
 from modelyard.sandbox.process import usage
 
@@ -29,3 +31,22 @@ def test_usage_counts_all_depths_and_stops_early(tmp_path: Path) -> None:
     assert entries == 3
     assert size >= 8192
     assert usage(tmp_path, 1)[1] == 2
+
+
+def test_a_layer_that_was_missed_once_is_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library is found by programs that are started for it: one that is killed must not count for ever."""
+    told = iter(["the package pyseccomp cannot be used: Unable to find libseccomp", None])
+    monkeypatch.setattr(layers, "_whole", [])
+    monkeypatch.setattr(layers.landlock, "abi", lambda: 3)
+    monkeypatch.setattr(layers.seccomp, "missing", lambda: next(told))
+    assert [text.partition(":")[0] for text in layers.missing()] == ["seccomp"]
+    assert layers.missing() == []
+    assert layers.missing() == []  # and then it is not looked for again
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seccomp is a part of Linux")
+def test_the_filters_library_is_found_without_a_program_that_looks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is killed would have a version refused for good."""
+    monkeypatch.setattr(ctypes.util, "find_library", lambda name: None)
+    monkeypatch.delitem(sys.modules, "pyseccomp", raising=False)
+    assert seccomp.missing() is None

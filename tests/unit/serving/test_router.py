@@ -53,7 +53,7 @@ def test_references() -> None:
 
 def test_a_plan_without_arms_serves_nothing_but_what_is_named() -> None:
     model = served(Plan())
-    with pytest.raises(Conflict, match="activate one of its versions"):
+    with pytest.raises(Conflict, match="promote one of its versions"):
         representative(model, parse_reference("m"))
     assert representative(model, parse_reference("m:1")).number == 1
 
@@ -62,7 +62,9 @@ def test_a_model_without_versions_says_so() -> None:
     model = served(Plan(), ())
     with pytest.raises(Conflict, match="`m` has no version that may answer"):
         representative(model, parse_reference("m"))
-    with pytest.raises(NotFound, match="`m` has no version 1 that may answer"):
+    with pytest.raises(
+        NotFound, match=r"`m` has no version 1 that may answer: `modelyard versions m` tells whether it was refused"
+    ):
         representative(model, parse_reference("m:1"))
 
 

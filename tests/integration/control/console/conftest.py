@@ -20,14 +20,11 @@ PASSWORD = "correct horse battery staple"
 
 @pytest.fixture(autouse=True)
 def home(settings: Any, tmp_path: Path) -> Path:
-    from django.core.cache import cache
-
     from modelyard.core.settings import Settings
 
     given = {"artifacts": tmp_path / "artifacts", "exchange": tmp_path / "exchange", "max_upload_bytes": 1 << 20}
     settings.MODELYARD = Settings.read({}, home=settings.MODELYARD.home, **given)
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    cache.clear()
     return tmp_path
 
 
@@ -101,10 +98,16 @@ class Answering:
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
-        self.asked: list[tuple[str, str, list[dict[str, Any]]]] = []
+        self.asked: list[tuple[str, str, Any]] = []
 
     def predict(self, tenant: Tenant, reference: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        self.asked.append((tenant.name, reference, rows))
+        return self._answer(tenant, reference, rows)
+
+    def stored(self, tenant: Tenant, model: str, entity: str) -> dict[str, Any]:
+        return self._answer(tenant, model, entity)
+
+    def _answer(self, tenant: Tenant, reference: str, asked: Any) -> dict[str, Any]:
+        self.asked.append((tenant.name, reference, asked))
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer

@@ -14,6 +14,7 @@ from modelyard.control.registry import services as registry
 from modelyard.control.registry.models import Alias, Model, Version
 from modelyard.control.tenancy import services as tenancy
 from modelyard.control.tenancy.services import Actor
+from tests.integration.control import tables
 from tests.integration.control.console.reading import HOSTILE, HTMX, text_of
 from tests.integration.control.versions import ready, register
 
@@ -217,3 +218,14 @@ def test_hostile_texts_stay_texts(boss: Client, admin: Actor) -> None:
         assert "<script>alert" not in shown, path
         assert "<img src=x" not in shown, path
         assert "{{7*7}}" in shown or path == "audit/" or "7*7" not in shown, path
+
+
+def test_a_name_that_django_would_take_for_a_method_harms_no_page(viewer: Client, admin: Actor, model: Model) -> None:
+    """`{{ table.items }}` is the value of a key `items` where there is one."""
+    report = {"packages": {"items": "1.0"}, "rows": 3}
+    ready(admin, model, metrics={"items": 0.5, "values": 1.0}, found={"report": report})
+    shown = text_of(viewer.get("/t/yard/models/iris/"))
+    assert '<span class="muted small">items</span> <span class="number">0.5</span>' in shown
+    assert "items 1.0" in text_of(viewer.get("/t/yard/models/iris/versions/1/"))
+    tables.ready(admin, b"items,keys\n1,2\n", types={"items": "float64"})
+    assert "items <code>float64</code>" in text_of(viewer.get("/t/yard/datasets/flights:1/"))

@@ -60,6 +60,20 @@ def test_changed_and_changed_back_by_what_the_answers_say(client: APIClient, two
     assert story[1]["restores"] == 2
 
 
+def test_what_the_charter_asks_for_and_the_version_has_not_is_told(
+    client: APIClient, admin: Actor, model: Model
+) -> None:
+    versions.ready(admin, model, b"1", metrics={"accuracy": 0.847})
+    versions.ready(admin, model, b"2", metrics={"accuracy": 0.97})
+    charter = {"metric": "accuracy", "thresholds": [{"metric": "accuracy", "at_least": 0.95}]}
+    assert client.put(f"{IRIS}/charter", {"charter": charter}).json()["notes"] == []
+    told = client.post(f"{IRIS}/promote", {"version": 1}).json()["notes"]
+    assert told == ["accuracy is 0.847, the charter asks for at least 0.95"]
+    assert client.post(f"{IRIS}/promote", {"version": 2}).json()["notes"] == []
+    wrong = client.put(f"{IRIS}/charter", {"charter": {"metric": "acuracy"}})
+    assert wrong.json()["notes"] == ["no version has the metric `acuracy`; did you mean `accuracy`?"]
+
+
 def test_what_answered_then(client: APIClient, two: list[Version]) -> None:
     client.post(f"{IRIS}/promote", {"version": 1})
     between = timezone.now()

@@ -214,7 +214,37 @@ def test_a_failing_tenant_does_not_stop_the_others(
     assert read(medium, stranger).name == "stranger"
     index = read_index(medium)
     assert index is not None
-    assert str(tenant.pk) not in index.tenants
+    assert read(medium, tenant).models == {}
+
+
+def test_a_model_that_cannot_be_told_keeps_no_key_alive(
+    tenant: Tenant, admin: Actor, model: Model, medium: FolderMedium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The place that serving artifacts are copied to is full, say."""
+    key, _ = create_key(actor=admin, name="ci", scopes=["predict"])
+    first, second = versions.ready(admin, model, b"1"), versions.ready(admin, model, b"2")
+    other = create_model(actor=admin, name="other")
+    services.activate(actor=admin, version=first)
+    publisher.publish_pending()
+
+    def full(tenant: str, document: ModelDocument) -> None:
+        if document.model == "iris":
+            raise OSError("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publisher.served_bytes, "bring", full)
+        services.activate(actor=admin, version=second)
+        versions.ready(admin, other, b"3")
+        revoke_key(actor=admin, key=key)
+        for _ in range(2):
+            with pytest.raises(OSError, match="no space"):
+                publisher.publish_pending()
+        assert read(medium, tenant).keys == ()
+        assert model_of(medium, tenant).plan.champion == 1
+        assert sorted(model_of(medium, tenant, "other").versions) == [1]
+    assert publisher.publish_pending() == 1
+    assert model_of(medium, tenant).plan.champion == 2
+    assert publisher.publish_pending() == 0
 
 
 @pytest.mark.django_db(transaction=True)

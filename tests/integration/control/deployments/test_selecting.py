@@ -77,6 +77,9 @@ class TestChoosing:
         assert found.choice.winner == four[2]
         assert [loser.number for loser in found.choice.losers] == [2, 1, 4]
         assert reasons(found)[2] == ("worse", "accuracy is 0.96, 0.02 less than version 3's 0.98")
+        narrow = select(actor=admin, model=model, metric="accuracy", constraints=["p95_seconds<=5ms"])
+        assert narrow.choice.winner == four[1]
+        assert [loser.number for loser in narrow.choice.losers] == [3, 1, 4]
 
     def test_each_constraint_that_is_broken_is_told_with_by_how_much(
         self, admin: Actor, model: Model, four: list[Version]
@@ -90,8 +93,8 @@ class TestChoosing:
             ("p95_seconds", 0.03, pytest.approx(0.025)), ("size_bytes", 5000, 4985), ("f1", None, None),
         ]  # fmt: skip
         assert third.reason == (
-            "p95_seconds is 30 ms, 25 ms over `p95_seconds<5ms`; size_bytes is 5 KB, 4.985 KB over `size_bytes<=15B`; "
-            "it has no `f1`, which `f1>0` asks for"
+            "p95_seconds is 30 ms, 25 ms over `p95_seconds<5ms`; size_bytes is 4.883 KiB, 4.868 KiB over "
+            "`size_bytes<=15B`; it has no `f1`, which `f1>0` asks for"
         )
         first = next(loser for loser in found.choice.losers if loser.number == 1)
         assert "accuracy is 0.95, 0.02 under `accuracy>=97%`" in first.reason
@@ -158,7 +161,7 @@ class TestChoosing:
         assert best(last=2) == 2
         assert best(first=3) == 3
         assert best(since=timezone.now() - timedelta(days=1)) == 2
-        with pytest.raises(InvalidInput, match="pool_aliases: iris has no alias 'nightli'; expected: nightly, weekly"):
+        with pytest.raises(InvalidInput, match="pool_aliases: iris has no alias 'nightli'; it has nightly, weekly"):
             best(aliases=("nightli",))
         with pytest.raises(Conflict, match=r"no ready version to choose from \(from number 9\); nothing was changed"):
             best(first=9)
@@ -376,12 +379,20 @@ class TestRest:
         assert refused.status_code == 400, refused.content
         assert refused.json()["error"]["code"] == "invalid_input"
 
+    def test_the_charters_metric_is_meant_where_none_is_named(self, client: APIClient, four: list[Version]) -> None:
+        refused = client.get(SELECT)
+        assert "metric: expected one, since the charter of iris names none" in refused.json()["error"]["message"]
+        client.put("/api/v1/models/iris/charter", {"charter": {"metric": "accuracy"}})
+        named, meant = client.get(f"{SELECT}?metric=accuracy").json(), client.get(SELECT).json()
+        assert meant == named
+        assert client.post(SELECT, {"alias": "best"}).json()["metric"] == "accuracy"
+
     def test_all_reasons_come_with_the_409(self, client: APIClient, four: list[Version]) -> None:
         refused = client.post(SELECT, {"metric": "accuracy", "constraints": ["accuracy>2"], "activate": True})
         assert refused.status_code == 409
         losers = refused.json()["error"]["details"]["losers"]
         assert [(loser["number"], loser["code"]) for loser in losers] == [
-            (4, "no_metric"), (3, "constraint"), (2, "constraint"), (1, "constraint"),
+            (3, "constraint"), (2, "constraint"), (1, "constraint"), (4, "no_metric"),
         ]  # fmt: skip
         assert not PlanRecord.objects.exists()
 

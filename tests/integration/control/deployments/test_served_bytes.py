@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from modelyard.artifacts.filesystem import FilesystemStore
 from modelyard.control.deployments import publisher, served_bytes, services
+from modelyard.control.jobs.models import Job
+from modelyard.control.precomputed.services import publish
 from modelyard.control.registry.models import Model, PayloadChunk
 from modelyard.control.registry.services import delete_version, move_alias
+from modelyard.control.registry.storage import store
+from modelyard.control.registry.uploads import lock
 from modelyard.control.tenancy.services import Actor
 from modelyard.core.settings import Settings
 from tests.integration.control import versions
@@ -108,3 +113,27 @@ def test_where_the_store_is_that_folder_nothing_is_done(settings: Any, home: Pat
     publisher.publish_pending()
     assert (served_bytes.restore(), served_bytes.sweep(0)) == (0, 0)
     assert not (home / "exchange" / "artifacts").exists()
+
+
+def test_stored_answers_are_brought_restored_and_swept_like_versions(
+    admin: Actor, model: Model, place: FilesystemStore
+) -> None:
+    version = versions.ready(admin, model, b"1")
+    for number, content in enumerate((b"former answers", b"answers"), 1):
+        stored = store().put(str(admin.tenant.pk), [content], 1 << 20)
+        job = Job.objects.create(tenant=admin.tenant, kind="precomputing", created_by="system:test")
+        with transaction.atomic():
+            artifact = lock(admin.tenant, [stored], make=True)[stored.digest]
+            publish(
+                actor=admin, model=model, artifact=artifact, job=job, version=version, version_number=1, entity="id",
+                n_rows=number,
+            )  # fmt: skip
+        publisher.publish_pending()
+    assert there(place, admin) == {b"served: 1", b"former answers", b"answers"}
+    for path in place.root.rglob("*"):
+        if path.is_file():
+            os.utime(path, (0, 0))
+    assert served_bytes.sweep() == 1
+    assert there(place, admin) == {b"served: 1", b"answers"}
+    next(path for path in place.root.rglob("*") if path.is_file() and path.read_bytes() == b"answers").unlink()
+    assert served_bytes.restore() == 1

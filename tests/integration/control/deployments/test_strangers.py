@@ -1,8 +1,9 @@
-"""Every address of registry and deployments, called by everybody who may not: the list is made from the URLs."""
+"""Every address of registry, schedules and deployments, called by all who may not: the list is made from the URLs."""
 
 import json
 import re
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -13,30 +14,43 @@ from rest_framework.test import APIClient
 from modelyard.control.deployments import api as deployments
 from modelyard.control.deployments.models import PlanRecord
 from modelyard.control.deployments.services import activate
+from modelyard.control.precomputed import api as precomputed
 from modelyard.control.registry import api as registry
-from modelyard.control.registry.models import Alias, Model, Version
+from modelyard.control.registry.models import Alias, Dataset, Model, Version
 from modelyard.control.registry.services import declare_consumer, move_alias
 from modelyard.control.rest.permissions import needed_scope
+from modelyard.control.schedules import api as schedules
+from modelyard.control.schedules.models import Run, Schedule
 from modelyard.control.tenancy.models import ApiKey, Tenant
 from modelyard.control.tenancy.services import Actor, create_key, revoke_key, system_actor
-from tests.integration.control import versions
+from modelyard.control.training import reproducing_api as training
+from tests.integration.control import tables, versions
 
 pytestmark = pytest.mark.django_db
 
-THERE = {"name": "iris", "number": "1", "alias": "candidate", "consumer": "checkout"}
-MISSING = {"name": "nothing", "number": "1", "alias": "candidate", "consumer": "checkout"}
+ROUTES = (
+    *registry.urlpatterns,
+    *training.urlpatterns,
+    *schedules.urlpatterns,
+    *deployments.urlpatterns,
+    *precomputed.urlpatterns,
+)
+
+THERE = {"name": "iris", "number": "1", "alias": "candidate", "consumer": "checkout", "ref": "flights:1"}
+MISSING = {**THERE, "name": "nothing", "ref": "nothing:1"}
 BODIES: dict[str, Any] = {
     "aliases/<str:alias>/": {"version": 1},
     "charter": {"charter": {"metric": "accuracy"}},
     "promote": {"version": 1},
     "deployment": {"limits": {"max_rows": 5}},
+    "precomputed": {"job": "00000000-0000-0000-0000-000000000000"},
     "select": {"metric": "accuracy", "activate": True},
 }
 
 
 def calls() -> Iterator[tuple[str, str]]:
-    """Give each route and method that names a model."""
-    for pattern in (*registry.urlpatterns, *deployments.urlpatterns):
+    """Give each route and method that names a model or a dataset."""
+    for pattern in ROUTES:
         assert isinstance(pattern, URLPattern)
         route = str(pattern.pattern)
         for method in pattern.callback.actions:
@@ -70,6 +84,8 @@ def served(admin: Actor, model: Model) -> Version:
     move_alias(actor=admin, model=model, name="candidate", version=version)
     declare_consumer(actor=admin, model=model, name="checkout")
     activate(actor=admin, version=version)
+    tables.ready(admin)
+    Schedule.objects.create(tenant=admin.tenant, name="iris", kind="training", cron="0 2 * * *", acts_for="key:x")
     return version
 
 
@@ -79,6 +95,9 @@ def state() -> Any:
         list(Version.objects.values_list("number", "state")),
         list(Alias.objects.values_list("name", "version__number")),
         PlanRecord.objects.count(),
+        list(Dataset.objects.values_list("name", "number", "state")),
+        list(Schedule.objects.values_list("name", "paused_at", "max_failures")),
+        Run.objects.count(),
     )
 
 
@@ -87,50 +106,50 @@ def test_the_list_is_whole() -> None:
     assert {method for _, method in ALL} == {"get", "post", "put", "patch", "delete"}
 
 
-@pytest.mark.parametrize(("route", "method"), ALL)
-def test_a_stranger_sees_what_is_missing(
-    caller: Callable[..., APIClient], served: Version, stranger: Tenant, route: str, method: str
-) -> None:
+# Each of these makes all calls in turn, against one tenant that is set up once: none may change anything.
+
+
+def test_a_stranger_sees_what_is_missing(caller: Callable[..., APIClient], served: Version, stranger: Tenant) -> None:
     before = state()
     foreign = caller(stranger, "admin")
-    theirs, nothing = call(foreign, route, method, THERE), call(foreign, route, method, MISSING)
-    assert theirs.status_code == nothing.status_code == 404, theirs.content
-    assert told(theirs) == told(nothing)
-    assert theirs.headers.keys() == nothing.headers.keys()
-    assert state() == before
+    for route, method in ALL:
+        theirs, nothing = call(foreign, route, method, THERE), call(foreign, route, method, MISSING)
+        assert theirs.status_code == nothing.status_code == 404, (route, method, theirs.content)
+        assert told(theirs) == told(nothing), (route, method)
+        assert theirs.headers.keys() == nothing.headers.keys(), (route, method)
+        assert state() == before, (route, method)
 
 
-@pytest.mark.parametrize(("route", "method"), ALL)
-def test_who_is_not_known_is_refused(tenant: Tenant, admin: Actor, served: Version, route: str, method: str) -> None:
+def test_who_is_not_known_is_refused(tenant: Tenant, admin: Actor, served: Version) -> None:
     before = state()
     anonymous, revoked, unknown = APIClient(), APIClient(), APIClient()
     key, secret = create_key(actor=admin, name="lost", scopes=["admin"])
     revoke_key(actor=admin, key=ApiKey.objects.get(pk=key.pk))
     revoked.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
     unknown.credentials(HTTP_AUTHORIZATION="Bearer yard_abcdefgh_" + "x" * 43)
-    for client in (anonymous, revoked, unknown):
-        for values in (THERE, MISSING):
+    for route, method in ALL:
+        for client, values in product((anonymous, revoked, unknown), (THERE, MISSING)):
             refused = call(client, route, method, values)
-            assert refused.status_code == 401, refused.content
-            assert told(refused)["error"]["code"] == "unauthenticated"
-    assert state() == before
+            assert refused.status_code == 401, (route, method, refused.content)
+            assert told(refused)["error"]["code"] == "unauthenticated", (route, method)
+        assert state() == before, (route, method)
 
 
-@pytest.mark.parametrize(("route", "method"), ALL)
 def test_a_scope_that_is_too_small_is_refused(
-    caller: Callable[..., APIClient], tenant: Tenant, served: Version, route: str, method: str
+    caller: Callable[..., APIClient], tenant: Tenant, served: Version
 ) -> None:
     before = state()
-    low = caller(tenant, "predict" if method == "get" else "read")
-    for values in (THERE, MISSING):
-        refused = call(low, route, method, values)
-        assert refused.status_code == 403, refused.content
-        assert told(refused)["error"]["code"] == "forbidden"
-    assert state() == before
+    reader, predictor = caller(tenant, "read"), caller(tenant, "predict")
+    for route, method in ALL:
+        for values in (THERE, MISSING):
+            refused = call(predictor if method == "get" else reader, route, method, values)
+            assert refused.status_code == 403, (route, method, refused.content)
+            assert told(refused)["error"]["code"] == "forbidden", (route, method)
+        assert state() == before, (route, method)
 
 
 def test_each_view_says_which_scope_its_methods_need() -> None:
-    for pattern in (*registry.urlpatterns, *deployments.urlpatterns):
+    for pattern in ROUTES:
         view = pattern.callback.cls()
         for method in pattern.callback.actions:
             assert needed_scope(view, method.upper()) == ("read" if method in ("get", "head") else "write")

@@ -41,7 +41,12 @@ class Processes:
 def short_leases(settings: Any) -> None:
     from modelyard.core.settings import Settings
 
-    given = {"home": settings.MODELYARD.home, "job_lease_seconds": 1.0, "job_resend_seconds": 1.0}
+    given = {
+        "home": settings.MODELYARD.home,
+        "job_lease_seconds": 1.0,
+        "job_resend_seconds": 1.0,
+        "job_retry_seconds": 0.01,
+    }
     settings.MODELYARD = Settings.read({}, **given)
 
 
@@ -55,6 +60,7 @@ def processes(transactional_db: None, tmp_path: Path) -> Iterator[Processes]:
         "MODELYARD_SECRET_KEY": "0123456789abcdef" * 4,
         "MODELYARD_JOB_LEASE_SECONDS": "2",
         "MODELYARD_JOB_RESEND_SECONDS": "1",
+        "MODELYARD_JOB_RETRY_SECONDS": "0.1",
         "PYTHONPATH": str(ROOT),
     }
     described = connection.settings_dict

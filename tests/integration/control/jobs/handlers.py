@@ -49,13 +49,6 @@ class Raising(Summing):
         raise self.error
 
 
-class Deadly(Summing):
-    """Takes its whole worker down."""
-
-    def run(self, job: Any, report: Callable[[float, str], None]) -> dict[str, Any]:
-        os._exit(70)
-
-
 def be_process(role: str) -> None:
     """Run the worker or the housekeeper on the database that the test names."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "modelyard.config.settings"
@@ -74,7 +67,10 @@ def be_process(role: str) -> None:
 
     register("sum", Summing())
     register("slow", Summing(SLOW_SECONDS))
-    register("deadly", Deadly())
+    if "TEST_QUEUE_PATIENCE_SECONDS" in os.environ:
+        from modelyard.config import broker
+
+        broker.QUEUE_PATIENCE_SECONDS = float(os.environ["TEST_QUEUE_PATIENCE_SECONDS"])
     if role == "worker":
         from modelyard.config.celery import run_worker
 

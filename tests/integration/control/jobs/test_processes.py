@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from modelyard.control.jobs import services
 from modelyard.control.jobs.models import Job, Outbox, State
 from modelyard.control.tenancy.models import AuditEntry, Tenant
 from tests.integration.control.jobs.conftest import Processes
-from tests.integration.control.jobs.handlers import Deadly, Summing
+from tests.integration.control.jobs.handlers import Summing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,7 +25,6 @@ Until = Callable[..., None]
 def kinds(kind: Callable[[str, Any], str]) -> None:
     kind("sum", Summing())
     kind("slow", Summing())
-    kind("deadly", Deadly())
 
 
 def submit(tenant: Tenant, kind: str, **payload: Any) -> Job:
@@ -72,6 +72,34 @@ def test_a_frozen_worker_that_comes_back_is_shut_out(
     frozen.wait(60)
     job.refresh_from_db()
     assert (job.outcome, effects(job)) == ({"sum": 3, "token": 2}, 1)
+
+
+def test_a_busy_worker_leaves_messages_to_others(tenant: Tenant, processes: Processes, until: Until) -> None:
+    for _ in range(5):
+        submit(tenant, "slow")
+    processes.environment["MODELYARD_JOB_RESEND_SECONDS"] = "60"
+    processes.start("tend")
+    until(lambda: not Outbox.objects.exists())
+    processes.start("worker")
+    until(lambda: Job.objects.filter(state=State.RUNNING).count() == 2)
+    time.sleep(0.5)
+    assert len(list((processes.home / "broker" / "messages").iterdir())) == 3
+    until(lambda: Job.objects.filter(state=State.SUCCEEDED).count() == 5)
+
+
+def test_a_worker_goes_on_with_what_waits_without_a_message_of_its_own(
+    tenant: Tenant, processes: Processes, until: Until
+) -> None:
+    for _ in range(5):
+        submit(tenant, "sum")
+    processes.environment["MODELYARD_JOB_RESEND_SECONDS"] = "60"
+    processes.start("tend")
+    until(lambda: not Outbox.objects.exists())
+    _, *others = (processes.home / "broker" / "messages").iterdir()
+    for message in others:
+        message.unlink()
+    processes.start("worker")
+    until(lambda: Job.objects.filter(state=State.SUCCEEDED).count() == 5, seconds=50)
 
 
 def test_lost_messages_are_made_up_for(tenant: Tenant, processes: Processes, until: Until) -> None:
@@ -129,13 +157,3 @@ def test_a_worker_that_stops_gives_back_what_it_cannot_end(
     assert (job.losses, job.attempts, effects(job)) == (0, 0, 1)
     assert job.outcome["token"] == 2
     assert stopping.wait(60) == 0
-
-
-def test_a_job_goes_through_rabbitmq(tenant: Tenant, processes: Processes, until: Until, rabbitmq: str) -> None:
-    processes.environment["MODELYARD_BROKER_URL"] = rabbitmq
-    jobs = [submit(tenant, "sum") for _ in range(5)]
-    processes.start("tend")
-    processes.start("worker")
-    until(lambda: Job.objects.filter(state=State.SUCCEEDED).count() == 5)
-    assert [effects(job) for job in jobs] == [1] * 5
-    assert not (processes.home / "broker").exists()

@@ -1,17 +1,19 @@
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from modelyard.control.jobs import services, sweeper
+from modelyard.control.jobs.handlers import unregister
 from modelyard.control.jobs.models import Job, Outbox, State
 from modelyard.control.jobs.services import LeaseLost
 from modelyard.control.jobs.tasks import work
-from modelyard.control.jobs.work import perform
+from modelyard.control.jobs.work import perform, perform_next
 from modelyard.control.tenancy.models import AuditEntry, Tenant
 from modelyard.core.errors import Misconfigured, ModelRefused, Unavailable
 from tests.integration.control.jobs.handlers import Raising, Summing
@@ -176,6 +178,31 @@ def test_a_refusal_is_final(tenant: Tenant, kind: Kind) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_refusal_is_kept_whatever_letters_it_has(tenant: Tenant, kind: Kind) -> None:
+    """It may hold a stranger's words. PostgreSQL keeps no zero character, and no half of a pair."""
+    kind("refused", Raising(ModelRefused("no \0 and no \ud800")))
+    job = services.submit(tenant=tenant, kind="refused", payload={}, created_by="x")
+    perform(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.error and job.error["message"]) == (State.FAILED, "no \\0 and no ?")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_cannot_be_claimed_is_not_asked_for_again_at_once(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the database can only be read: the sweeper's message comes later."""
+    asked = []
+
+    def claim(*given: Any) -> None:
+        asked.append(given)
+        raise DatabaseError("cannot execute UPDATE in a read-only transaction")
+
+    monkeypatch.setattr(services, "claim", claim)
+    monkeypatch.setattr("modelyard.control.jobs.tasks.WHILE_SECONDS", 1.0)
+    work(str(job.pk))
+    assert len(asked) == 1
+
+
+@pytest.mark.django_db(transaction=True)
 def test_an_outcome_that_is_no_json_counts_an_attempt(tenant: Tenant, kind: Kind) -> None:
     class Odd(Summing):
         def run(self, job: Job, report: Any) -> dict[str, Any]:
@@ -275,7 +302,7 @@ def test_the_tenant_that_has_had_least_is_next(tenant: Tenant, stranger: Tenant,
     for owner in (tenant, tenant, tenant, stranger, stranger):
         services.submit(tenant=owner, kind="sum", payload={"numbers": []}, created_by="x")
     order = []
-    while (pk := Job.objects.next_up()) is not None:
+    while (pk := Job.objects.next_up(["sum"])) is not None:
         order.append(claimed(Job.objects.get(pk=pk)))
         if len(order) == 2:
             services.finish(order[1], {})
@@ -302,3 +329,39 @@ def test_as_many_messages_as_jobs_do_them_all_in_turns(tenant: Tenant, stranger:
     starts = Job.objects.order_by("started_at").values_list("tenant__name", flat=True)
     assert list(starts).index("stranger") <= 1
     assert [effects(job) for job in jobs] == [1, 1, 1, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_failed_is_tried_again_after_a_pause_that_grows(tenant: Tenant, kind: Kind, settings: Any) -> None:
+    kind("full", Raising(Unavailable("there is no room left")))
+    job = services.submit(tenant=tenant, kind="full", payload={}, created_by="x")
+    Outbox.objects.all().delete()
+    pauses = []
+    for _ in (1, 2):
+        assert Job.objects.next_up(["full"]) == job.pk
+        perform(job.pk)
+        job.refresh_from_db()
+        assert "tried again" in job.message
+        assert Job.objects.next_up(["full"]) is None
+        assert (sweeper.sweep_messages(), Outbox.objects.count()) == (0, 0)
+        pauses.append((job.retry_at - timezone.now()).total_seconds())
+        Job.objects.filter(pk=job.pk).update(retry_at=timezone.now() - timedelta(seconds=1))
+        assert (sweeper.sweep_messages(), Outbox.objects.count()) == (1, 1)
+        Outbox.objects.all().delete()
+    first = settings.MODELYARD.job_retry_seconds
+    assert 0 < pauses[0] <= first < pauses[1] <= services.RETRY_GROWTH * first
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_leaves_the_kinds_that_it_does_not_know(tenant: Tenant, kind: Kind) -> None:
+    """While two releases run side by side, an older worker must not fail what is new."""
+    kind("newer", Summing())
+    job = services.submit(tenant=tenant, kind="newer", payload={"numbers": [1]}, created_by="x")
+    unregister("newer")
+    perform_next()
+    job.refresh_from_db()
+    assert (job.state, job.attempts) == (State.QUEUED, 0)
+    kind("newer", Summing())
+    perform_next()
+    job.refresh_from_db()
+    assert job.state == State.SUCCEEDED

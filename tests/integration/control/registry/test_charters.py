@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from modelyard.control.registry import charters
 from modelyard.control.registry.charters import charter_of, write_charter
 from modelyard.control.registry.models import CharterRecord, Model
 from modelyard.control.registry.services import change_model
@@ -82,6 +83,26 @@ def test_over_the_api_it_is_written_read_undone_and_listed(api: APIClient) -> No
     assert api.put(ADDRESS, undo["body"]).json()["undo"] is None
     numbers = [each["number"] for each in api.get(f"{ADDRESS}/history").json()["results"]]
     assert numbers == [2, 1]
+
+
+def test_the_undo_brings_back_what_was_in_force_when_it_was_written(
+    api: APIClient, admin: Actor, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else writes theirs after the request came, and before it has the lock."""
+    write_charter(actor=admin, model=model, charter=CHARTER)
+    lock_model, theirs = charters.lock_model, Charter(problem="Which flower?", metric="auc")
+
+    def late(actor: Actor, model: Model) -> Model:
+        monkeypatch.undo()
+        write_charter(actor=admin, model=model, charter=theirs)
+        return lock_model(actor, model)
+
+    monkeypatch.setattr(charters, "lock_model", late)
+    answer = api.put(ADDRESS, {"charter": {"metric": "f1"}}).json()
+    assert (answer["number"], answer["charter"]["metric"]) == (3, "f1")
+    api.put(answer["undo"]["path"], answer["undo"]["body"])
+    model.refresh_from_db()
+    assert charter_of(model) == theirs
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from modelyard.control.registry.services import move_alias
 from modelyard.control.tenancy.models import Tenant
 from modelyard.control.tenancy.services import Actor
 from modelyard.core.signature import Column, DataType, Output, Signature
-from tests.integration.control import versions
+from tests.integration.control import tables, versions
 
 pytestmark = pytest.mark.django_db
 
@@ -176,7 +176,7 @@ class TestRest:
 
     @pytest.mark.parametrize(
         "query",
-        ["", "left=1", "left=1&right=9", "left=0&right=1", "left=1&right=99999999999", "left=1&right=nobody",
+        ["left=1&right=9", "left=0&right=1", "left=1&right=99999999999", "left=1&right=nobody",
          "left=%00&right=1", "left=1&right=" + "x" * 300],
     )  # fmt: skip
     def test_what_names_no_version_is_refused(
@@ -188,6 +188,24 @@ class TestRest:
             "names no version of iris: expected a number, an alias or `champion`" in refused.json()["error"]["message"]
         )
 
+    @pytest.mark.parametrize(
+        ("query", "said"),
+        [
+            ("", "left: got nothing: expected a number, an alias or `champion`"),
+            ("left=1", "right: got nothing: expected a number, an alias or `champion`"),
+            ("left=champion&right=1", "left: nothing answers for iris now: expected a number or an alias"),
+            ("left=1&right=candidat", "'candidat' names no version of iris: did you mean `candidate`?"),
+            ("left=1&right=champian", "'champian' names no version of iris: did you mean `champion`?"),
+        ],
+    )
+    def test_what_is_meant_is_guessed_and_what_was_not_typed_is_not_quoted(
+        self, client: APIClient, admin: Actor, two: tuple[Version, Version], query: str, said: str
+    ) -> None:
+        move_alias(actor=admin, model=two[1].model, name="candidate", version=two[1])
+        refused = client.get(f"{COMPARE}?{query}")
+        assert refused.status_code == 400
+        assert said in refused.json()["error"]["message"]
+
     def test_it_costs_few_queries(
         self, client: APIClient, two: tuple[Version, Version], django_assert_max_num_queries: Any
     ) -> None:
@@ -197,3 +215,13 @@ class TestRest:
     def test_a_version_tells_what_was_measured(self, client: APIClient, two: tuple[Version, Version]) -> None:
         shown = client.get("/api/v1/models/iris/versions/1/").json()["measured"]
         assert (shown["p95_seconds"], shown["calls"], shown["rows"], shown["size_bytes"]) == (0.004, 400, 8, 5)
+
+
+def test_what_they_were_trained_on_is_compared(caller: Callable[..., APIClient], admin: Actor, model: Model) -> None:
+    first, second = (tables.ready(admin, tables.FLIGHTS + b"DL,%d,2013-01-04\n" % n) for n in range(2))
+    for place, dataset in enumerate((first, second, second)):
+        versions.ready(admin, model, b"%d" % place, dataset=dataset)
+    client = caller(admin.tenant, "read")
+    changed = client.get(f"{COMPARE}?left=1&right=2").json()
+    assert changed["data"] == [{"name": "dataset", "change": "changed", "left": "flights:1", "right": "flights:2"}]
+    assert client.get(f"{COMPARE}?left=2&right=3").json()["differences"]["data"] == 0

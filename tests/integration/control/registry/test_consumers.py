@@ -10,7 +10,7 @@ from modelyard.control.registry import consumers, services
 from modelyard.control.registry.consumers import declare_consumer, remove_consumer
 from modelyard.control.registry.models import Consumer, Model, Version
 from modelyard.control.tenancy.models import AuditEntry, Tenant
-from modelyard.control.tenancy.services import Actor
+from modelyard.control.tenancy.services import Actor, system_actor
 from modelyard.core.errors import HasConsumers, InvalidInput, NotFound, QuotaExceeded
 from tests.integration.control import versions
 
@@ -22,7 +22,8 @@ def version(admin: Actor, model: Model) -> Version:
     return versions.ready(admin, model)
 
 
-def test_declared_again_it_is_changed(admin: Actor, model: Model) -> None:
+def test_declared_again_it_is_changed(admin: Actor, model: Model, version: Version) -> None:
+    services.move_alias(actor=admin, model=model, name="candidate", version=version)
     declare_consumer(actor=admin, model=model, name=" checkout ", contact="a@example.com")
     declare_consumer(actor=admin, model=model, name="checkout", contact="b@example.com", uses="iris@candidate")
     one = Consumer.objects.get(model=model)
@@ -34,8 +35,11 @@ def test_declared_again_it_is_changed(admin: Actor, model: Model) -> None:
         remove_consumer(actor=admin, model=model, name="checkout")
 
 
-@pytest.mark.parametrize(("uses", "kept"), [("", ""), ("iris", ""), (":3", ":3"), ("iris@champion", ""), ("@a", "@a")])
-def test_what_is_used_is_a_reference_to_the_model(uses: str, kept: str, admin: Actor, model: Model) -> None:
+@pytest.mark.parametrize(("uses", "kept"), [("", ""), ("iris", ""), (":1", ":1"), ("iris@champion", ""), ("@a", "@a")])
+def test_what_is_used_is_a_reference_to_the_model(
+    uses: str, kept: str, admin: Actor, model: Model, version: Version
+) -> None:
+    services.move_alias(actor=admin, model=model, name="a", version=version)
     assert declare_consumer(actor=admin, model=model, name="x", uses=uses).uses == kept
 
 
@@ -58,6 +62,33 @@ def test_what_does_not_fit_is_refused(name: str, uses: str, said: str, admin: Ac
     assert not Consumer.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("uses", "said"),
+    [
+        (":9", "uses: iris has no version 9; the newest is 1"),
+        ("iris:9", "uses: iris has no version 9; the newest is 1"),
+        ("@candidat", "uses: iris has no alias 'candidat'; did you mean `candidate`?"),
+        ("iris@nightly", "uses: iris has no alias 'nightly'; expected one of candidate"),
+    ],
+)
+def test_what_is_not_there_is_used_by_nobody(
+    uses: str, said: str, admin: Actor, model: Model, version: Version, stranger: Tenant
+) -> None:
+    theirs = services.create_model(actor=system_actor(stranger, "test"), name="iris")
+    theirs.versions.create(tenant=stranger, number=9, created_by="x")
+    services.move_alias(actor=admin, model=model, name="candidate", version=version)
+    with pytest.raises(InvalidInput) as refused:
+        declare_consumer(actor=admin, model=model, name="x", uses=uses)
+    assert refused.value.message == said
+    assert not Consumer.objects.exists()
+
+
+def test_where_there_is_nothing_yet_that_is_said(admin: Actor, model: Model) -> None:
+    for uses in (":1", "@candidate"):
+        with pytest.raises(InvalidInput, match="it has none yet"):
+            declare_consumer(actor=admin, model=model, name="x", uses=uses)
+
+
 def test_there_is_a_bound(admin: Actor, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consumers, "MOST", 2)
     for name in ("a", "b"):
@@ -70,7 +101,7 @@ def test_there_is_a_bound(admin: Actor, model: Model, monkeypatch: pytest.Monkey
 
 def test_a_model_goes_once_all_its_consumers_were_told(admin: Actor, model: Model) -> None:
     declare_consumer(actor=admin, model=model, name="checkout", contact="a@example.com")
-    declare_consumer(actor=admin, model=model, name="nightly", uses=":3")
+    declare_consumer(actor=admin, model=model, name="nightly", uses=f":{versions.ready(admin, model).number}")
     with pytest.raises(HasConsumers, match=r"checkout \(a@example.com\), nightly") as caught:
         services.delete_model(actor=admin, model=model)
     assert caught.value.details["users"] == ["checkout (a@example.com)", "nightly"]

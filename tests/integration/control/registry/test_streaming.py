@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import io
 import os
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient, APIRequestFactory
 
-from modelyard.control.registry import receiving
+from modelyard.control.registry import receiving, services
+from modelyard.control.registry.downloads import zipped
 from modelyard.control.registry.models import Model
 from modelyard.control.registry.receiving import StoredFile, StoreUploadHandler, given_files, receive_into_store
 from modelyard.control.registry.storage import store
@@ -168,3 +171,50 @@ def test_through_asgi_it_comes_back_as_it_went(caller: Caller, tenant: Tenant, m
     status, parts = both("GET", "/api/v1/models/iris/versions/1/artifact", iter(()))
     assert (status, b"".join(parts)) == (200, content)
     assert [stored.size_bytes for stored in store().list(str(tenant.pk))] == [900_000]
+
+
+def test_files_of_one_name_are_all_in_the_zip(admin: Actor, model: Model) -> None:
+    uploads = [
+        services.keep_upload(actor=admin, filename=name, chunks=[content])
+        for name, content in (("a.pkl", b"1"), ("a.pkl", b"2"), ("1-a.pkl", b"3"))
+    ]
+    version = services.register_version(actor=admin, model=model, files=uploads)
+    files = list(version.files.select_related("artifact"))
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(zipped(str(admin.tenant.pk), files))))
+    assert len(set(archive.namelist())) == 3
+    assert [archive.read(name) for name in archive.namelist()] == [b"1", b"2", b"3"]
+
+
+PART = b'--b\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\n%s\r\n'
+WHOLE = (
+    PART % (b"scaler.pkl", bytes(range(256)) * 400)
+    + PART % (b"classifier.pkl", bytes(range(255, -1, -1)) * 400)
+    + b'--b\r\nContent-Disposition: form-data; name="description"\r\n\r\nwhole\r\n--b--\r\n'
+)
+
+
+@pytest.mark.parametrize("told", ["as much as came", "as much as was meant to come"])
+@pytest.mark.parametrize("left", [3, 5, 30, 70, 90, 200, 100_000, 105_000, 200_000])
+def test_a_form_that_ends_too_early_makes_no_version(
+    caller: Caller, tenant: Tenant, model: Model, left: int, told: str
+) -> None:
+    """A server hands on what came before the connection broke; Django takes that for the whole form."""
+    cut = WHOLE[:-left]
+    length = len(cut) if told == "as much as came" else len(WHOLE)
+    given: Any = {"wsgi.input": io.BytesIO(cut), "CONTENT_LENGTH": str(length)}
+    refused = caller(tenant, "write").generic(
+        "POST", "/api/v1/models/iris/versions/", cut, content_type="multipart/form-data; boundary=b", **given
+    )
+    assert refused.status_code == 400, refused.content
+    assert "ends before its closing boundary" in refused.json()["error"]["message"]
+    assert not model.versions.exists()
+    assert list(store().list(str(tenant.pk))) == []
+
+
+def test_a_form_that_is_whole_is_taken(caller: Caller, tenant: Tenant, model: Model) -> None:
+    for end in (b"", b"\r\n", b"--", b"an epilogue\r\n"):
+        body = WHOLE.removesuffix(b"--\r\n") + b"--" + end
+        made = caller(tenant, "write").generic(
+            "POST", "/api/v1/models/iris/versions/", body, content_type='multipart/form-data; boundary="b"'
+        )
+        assert (made.status_code, made.json()["description"]) == (201, "whole")

@@ -1,3 +1,5 @@
+import json
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -7,7 +9,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Suspicio
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.db.models import ProtectedError
-from django.http import Http404
+from django.http import Http404, UnreadablePostError
 from django.utils.datastructures import MultiValueDict
 from rest_framework import exceptions as rest
 from rest_framework import serializers
@@ -41,6 +43,7 @@ from modelyard.core.statuses import http_status
         (RequestDataTooBig("secret"), 413, "too_large"),
         (SuspiciousOperation("secret"), 400, "invalid_input"),
         (ValidationError("bad"), 400, "invalid_input"),
+        (UnreadablePostError("secret"), 400, "invalid_input"),
         (IntegrityError("secret"), 409, "conflict"),
         (ProtectedError("secret", set()), 409, "in_use"),
         (DataError("secret"), 400, "invalid_input"),
@@ -164,6 +167,47 @@ def test_what_a_list_is_asked_with_is_told_alike(
 
 
 @pytest.mark.django_db
+def test_a_word_among_a_few_is_refused_with_these(caller: Callable[..., APIClient], tenant: Tenant) -> None:
+    client = caller(tenant, "write")
+    client.post("/api/v1/models/", {"name": "iris"})
+    refused = client.post("/api/v1/models/iris/select", {"metric": "f1", "direction": "up"})
+    assert refused.json()["error"]["message"] == ('`direction`: got "up" (string), expected one of maximize, minimize')
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "body",
+    [
+        {f"field{number}": number for number in range(100_000)},
+        {"name": "ci", "scopes": [1] * 500_000},
+        {"name": "ci", "scopes": ["read"], "x" * 1_900_000: 1},
+    ],
+    ids=["many fields", "a long list", "a long name"],
+)
+def test_a_body_of_many_faults_is_answered_soon_and_shortly(
+    caller: Callable[..., APIClient], tenant: Tenant, body: dict[str, Any]
+) -> None:
+    client = caller(tenant, "admin")
+    sent = json.dumps(body, separators=(",", ":"))
+    assert len(sent) < 2 << 20
+    began = time.process_time()
+    refused = client.post("/api/v1/keys/", sent, content_type="application/json")
+    took = time.process_time() - began
+    assert refused.status_code == 400
+    assert len(refused.content) < 10_000
+    assert took < 1
+
+
+@pytest.mark.django_db
+@pytest.mark.django_db
+def test_what_is_no_text_is_repeated_as_what_can_be_sent(caller: Callable[..., APIClient], tenant: Tenant) -> None:
+    """Half a pair of surrogates, which JSON can name and UTF-8 cannot; an answer that repeats it was a 500."""
+    sent = {"name": "often", "kind": "\ud800", "body": {}, "interval_seconds": "\ud800"}
+    answer = caller(tenant).post("/api/v1/schedules/", json.dumps(sent), content_type="application/json")
+    assert answer.status_code == 400, answer.content
+    assert '`interval_seconds`: got "?" (string)' in answer.json()["error"]["message"]
+
+
 def test_a_method_that_is_not_taken_is_told_with_those_that_are(
     caller: Callable[..., APIClient], tenant: Tenant
 ) -> None:

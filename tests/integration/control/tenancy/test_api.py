@@ -171,7 +171,7 @@ def test_a_stranger_finds_nothing(caller: Caller, tenant: Tenant, stranger: Tena
             assert bodies[0] == bodies[1]
         listed = client.get(f"/api/v1/{path}/").json()["results"]
         assert "yard" not in str(listed)
-        assert "ada" not in str(listed)
+        assert "'ada'" not in str(listed)
     assert ApiKey.objects.get(pk=key.pk).is_live
     assert Member.objects.get(pk=member.pk).role == "admin"
 

@@ -163,3 +163,14 @@ def test_changes_of_a_tenant_reach_the_data_plane_and_the_log(tenant: Tenant, ad
     assert wanted(tenant) == before + 1
     entry = AuditEntry.objects.of(tenant).first()
     assert (entry.verb, entry.details) == ("tenant.change", {"runs_code": False})
+
+
+@pytest.mark.parametrize("title", ["x" * 201, "a\x00b", "a\ud800b"])
+def test_a_title_is_what_both_databases_can_keep(tenant: Tenant, admin: Actor, title: str) -> None:
+    for call in (
+        lambda: services.create_tenant(name="other", title=title, created_by="x"),
+        lambda: services.change_tenant(actor=admin, title=title),
+    ):
+        with pytest.raises(InvalidInput, match=r"^title: "):
+            call()
+    assert list(Tenant.objects.values_list("name", "title")) == [("yard", "The yard")]

@@ -15,10 +15,11 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
         (None, ""),
         (0, "0 B"),
         (1023, "1023 B"),
-        (1024, "1.0 KiB"),
+        (1024, "1 KiB"),
         (1536, "1.5 KiB"),
-        (5 << 20, "5.0 MiB"),
-        (3 << 40, "3072.0 GiB"),
+        (24_000, "23.44 KiB"),
+        (5 << 20, "5 MiB"),
+        (3 << 40, "3 TiB"),
     ],
 )
 def test_sizes(count: int | None, text: str) -> None:
@@ -107,3 +108,12 @@ def test_a_meter_stays_in_its_bounds_and_has_no_style() -> None:
 
 def test_hostile_labels_are_escaped() -> None:
     assert "<script>" not in console.meter(0.5, "<script>alert(1)</script>")
+
+
+def test_counts_and_rates_are_whole_and_have_separators() -> None:
+    assert [console.number(one) for one in (None, 0, 40_000, 7538.4)] == ["", "0", "40,000", "7,538"]
+
+
+def test_entries_are_those_of_a_table_whatever_its_keys() -> None:
+    assert console.entries({"items": 1, "keys": 2}) == [("items", 1), ("keys", 2)]
+    assert console.entries("") == []

@@ -1,5 +1,6 @@
 """What the florist's own test suite says of Modelyard, run by `manage.py test`."""
 
+import io
 import json
 import re
 import tempfile
@@ -11,11 +12,17 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import TestCase, override_settings
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLResolver, reverse
 
+from modelyard.control.deployments import models as deployments
+from modelyard.control.jobs.models import Job, Outbox
+from modelyard.control.registry import models as registry
 from modelyard.control.tenancy import services
 from modelyard.control.tenancy.models import ApiKey, AuditEntry, Tenant
 from modelyard.core.errors import Misconfigured
@@ -29,7 +36,6 @@ class InTheGarden(TestCase):
     """A tenant, a gardener who administers it, and a superuser."""
 
     def setUp(self) -> None:
-        cache.clear()
         self.tenant = services.create_tenant(name="garden", created_by="system:test")
         self.actor = services.system_actor(self.tenant, "test")
         people = get_user_model().objects
@@ -167,6 +173,25 @@ class Rules(InTheGarden):
         strict.force_login(self.lee)
         self.assertEqual(strict.post("/ml/t/garden/new/", {"name": "forged"}).status_code, 403)
 
+    def test_what_came_of_a_form_before_its_connection_broke_makes_no_version(self) -> None:
+        """gunicorn, say, hands on what there is, and Django takes it for all of it."""
+        self.client.force_login(self.lee)
+        self.client.post("/ml/t/garden/new/", {"name": "rose"})
+        names = ("scaler.pkl", "classifier.pkl")
+        form = {"file": [SimpleUploadedFile(name, bytes(range(256)) * 400) for name in names]}
+        whole = encode_multipart(BOUNDARY, form)
+        told: dict[str, Any] = {"content_type": MULTIPART_CONTENT, "CONTENT_LENGTH": str(len(whole))}
+        for left in (50_000, 105_000, 3):
+            broken = {**told, "wsgi.input": io.BytesIO(whole[:-left])}
+            answer = self.client.generic("POST", "/ml/t/garden/models/rose/push/", whole, **broken)
+            self.assertContains(answer, "ended before all of it had come", status_code=400)
+        self.assertEqual(registry.Version.objects.count(), 0)
+        self.client.generic("POST", "/ml/t/garden/models/rose/push/", whole, **told)
+        self.assertEqual(registry.Version.objects.get().files.count(), 2)
+        told["wsgi.input"] = io.BytesIO(whole[:-50_000])
+        answer = self.client.generic("POST", "/ml/api/v1/models/rose/versions/", whole, headers=self.bearer, **told)
+        self.assertContains(answer, "ended before all of it had come", status_code=400)
+
 
 class Admin(InTheGarden):
     def setUp(self) -> None:
@@ -208,6 +233,41 @@ class Admin(InTheGarden):
             for field in looker.model._meta.concrete_fields:
                 if isinstance(field, ours.LARGE):
                     self.assertNotIn(f'"{looker.model._meta.db_table}"."{field.column}"', sql.partition(" FROM ")[0])
+
+    def test_lists_cost_as_many_queries_for_many_rows_as_for_few(self) -> None:
+        counts = []
+        for names in (["rose", "tulip"], ["aster", "iris", "lily", "poppy", "violet"]):
+            for name in names:
+                grow(self.tenant, name)
+            told = {}
+            for table in ours.tables():
+                page = f"/admin/{table._meta.app_label}/{table._meta.model_name}/"
+                with CaptureQueriesContext(connection) as queries:
+                    self.assertEqual(self.client.get(page).status_code, 200, page)
+                told[table._meta.label] = len(queries)
+            counts.append(told)
+        self.assertEqual(*counts)
+
+
+def grow(tenant: Tenant, name: str) -> None:
+    """Make a row of every table that has to do with a model."""
+    owned = {"tenant": tenant}
+    model = registry.Model.objects.create(name=name, created_by="x", **owned)
+    artifact = registry.Artifact.objects.create(digest=name, size_bytes=1, **owned)
+    version = registry.Version.objects.create(model=model, number=1, serving=artifact, created_by="x", **owned)
+    registry.VersionFile.objects.create(version=version, artifact=artifact, filename="a.pkl", **owned)
+    registry.Alias.objects.create(model=model, version=version, name="candidate", moved_by="x", **owned)
+    registry.CharterRecord.objects.create(model=model, number=1, charter={}, actor="x", **owned)
+    registry.Consumer.objects.create(model=model, name="shop", declared_by="x", **owned)
+    payload = registry.Payload.objects.create(digest=name, size_bytes=1, **owned)
+    registry.PayloadChunk.objects.create(payload=payload, position=0, data=b"x", **owned)
+    deployment = deployments.Deployment.objects.create(model=model, **owned)
+    deployments.Arm.objects.create(deployment=deployment, version=version, weight=1, **owned)
+    plan = {"deployment": deployment, "number": 1, "plan": {}, "verb": "activate", "actor": "x"}
+    deployments.PlanRecord.objects.create(**plan, **owned)
+    deployments.Published.objects.create(model=model, revision=1, digest="x", **owned)
+    job = Job.objects.create(kind="registration", created_by="x", **owned)
+    Outbox.objects.create(job=job)
 
 
 class Settings(InTheGarden):
