@@ -1,8 +1,9 @@
-"""Writes the pages that come from tables in the code: `settings.md` and `command.md`.
+"""Writes the pages that come from tables in the code: `settings.md`, `command.md` and `estimators.md`.
 
 With `--check` nothing is written; the pages that are out of date are named, and the exit code is 1.
 """
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ import typer
 
 from modelyard.cli.main import app
 from modelyard.core.settings import TABLE, Setting, Settings
+from modelyard.trainers.tabular.boosting import EXTRAS
+from modelyard.trainers.tabular.estimators import Parameter, Task
+from modelyard.trainers.tabular.listed import DEFAULT
+from modelyard.trainers.tabular.listed import TABLE as TABLE_OF_ESTIMATORS
 
 FOLDER = Path(__file__).parent
 
@@ -48,7 +53,7 @@ def _default(setting: Setting) -> str:
     if setting.name in DERIVED:
         return DERIVED[setting.name]
     value = getattr(Settings.read({}), setting.name)
-    if value is None or value == {}:
+    if value in (None, {}, ()):
         return "none"
     if isinstance(value, Path):
         return f"`{setting.name}` in the home folder"
@@ -102,7 +107,36 @@ def _placeholder(part: Any) -> str:
     return name if part.required else f"[{name}]"
 
 
-PAGES = {"settings.md": settings_page, "command.md": command_page}
+def estimators_page() -> str:
+    """Return the estimators of the trainer of tables, each with its parameters."""
+    lines = [
+        "# Estimators",
+        "",
+        "What the trainer `tabular` trains, estimators of scikit-learn, XGBoost and LightGBM;",
+        "[training](training.md) says how.",
+        "Parameters that are not listed keep their packages' own defaults. Written from the tables in",
+        "`modelyard/trainers/tabular/listed.py` and `boosting.py` by `make docs`.",
+        "",
+    ]
+    for task in Task:
+        lines += [f"## For a {task.value}", ""]
+        for estimator in (one for one in TABLE_OF_ESTIMATORS.values() if one.task is task):
+            default = ", which is trained where none is named" if estimator.name == DEFAULT[task] else ""
+            missing = "; takes missing numbers as they are" if estimator.takes_missing else ""
+            extra = f"; needs `modelyard[{EXTRAS[estimator.name]}]`" if estimator.name in EXTRAS else ""
+            place = f"`{estimator.module}.{estimator.name}`"
+            lines += [f"### {estimator.name}", "", f"{place}{default}{missing}{extra}.", ""]
+            lines += ["| parameter | default | what it may be | what it is |", "|---|---|---|---|"]
+            lines += [_parameter(parameter) for parameter in estimator.parameters] + [""]
+    return "\n".join(lines)
+
+
+def _parameter(parameter: Parameter) -> str:
+    default = json.dumps(parameter.default)
+    return f"| `{parameter.name}` | `{default}` | {parameter.expected} | {parameter.help} |"
+
+
+PAGES = {"settings.md": settings_page, "command.md": command_page, "estimators.md": estimators_page}
 
 
 def main(arguments: list[str]) -> int:
