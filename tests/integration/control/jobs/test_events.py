@@ -153,7 +153,8 @@ def test_streams_hold_up_nobody_and_are_bounded(
 def test_who_goes_away_makes_room(url: str, held: Job, key: str, until: Until) -> None:
     headers = {"authorization": f"Bearer {key}"}
     with httpx2.stream("GET", f"{url}/api/v1/jobs/{held.pk}/events", headers=headers, trust_env=False) as answer:
-        next(answer.iter_lines())
+        lines = answer.iter_lines()  # kept: when it goes, so does the connection
+        next(lines)
         assert len(events._open) == 1
     until(lambda: len(events._open) == 0, seconds=5)
 
