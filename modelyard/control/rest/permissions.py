@@ -17,9 +17,10 @@ class HasScope(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         actor = actor_of(request)
         method = str(request.method)
-        if not callable(getattr(view, method.lower(), None)) or method not in view.allowed_methods:
-            taken = [one for one in view.allowed_methods if one not in ("HEAD", "OPTIONS")]
-            raise MethodNotAllowed(f"{method} is not taken here: expected {' or '.join(taken) or 'OPTIONS'}")
+        allowed = [one for one in view.allowed_methods if one != "OPTIONS"]
+        if method not in allowed or not callable(getattr(view, method.lower(), None)):
+            taken = [one for one in allowed if one != "HEAD"]
+            raise MethodNotAllowed(f"{method} is not taken here: expected {' or '.join(taken)}")
         scope = needed_scope(view, method)
         if scope is None:
             raise Forbidden("nobody may do this: the address does not say which scope it needs")

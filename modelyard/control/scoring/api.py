@@ -61,7 +61,7 @@ class Scorings(ViewSet):
         return download(_found(request, pk), Role.FAILED)
 
     @extend_schema(responses={204: None})
-    def delete(self, request: Request, pk: Any) -> Response:
+    def delete_result(self, request: Request, pk: Any) -> Response:
         """Delete what a scoring came to, its failed rows too. The job stays."""
         services.delete_result(actor=actor_of(request), job=_found(request, pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -76,7 +76,7 @@ def _found(request: Request, key: Any) -> Job:
 
 urlpatterns = [
     *verb("datasets/<str:ref>/score", Scorings, {"post": "score"}, "dataset-score"),
-    *verb("jobs/<uuid:pk>/result", Scorings, {"get": "result", "delete": "delete"}, "job-result"),
+    *verb("jobs/<uuid:pk>/result", Scorings, {"get": "result", "delete": "delete_result"}, "job-result"),
     *verb("jobs/<uuid:pk>/failed", Scorings, {"get": "failed"}, "job-failed"),
 ]
 app_name = "scoring"

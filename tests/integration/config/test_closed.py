@@ -130,6 +130,19 @@ def test_an_allowed_page_without_a_key_is_shut_out_like_everybody(admin: Any) ->
     assert {route: told for route, told in found.items() if [one for one in told if not one.endswith(" 405")]} == {}
 
 
+@pytest.mark.django_db
+def test_a_method_that_is_not_taken_is_told_with_those_that_are(tenant: Any, caller: Any) -> None:
+    """OPTIONS too, which the framework would answer by itself: what an address takes, its description tells."""
+    admin = caller(tenant, "admin")
+    for route, pattern in routes(get_resolver()):
+        if route.startswith("api/v1/"):
+            answer = admin.options(address(route))
+            taken = {method.upper() for method in pattern.callback.actions} - {"HEAD"}
+            assert answer.status_code == 405, route
+            said = answer.json()["error"]["message"].removeprefix("OPTIONS is not taken here: expected ")
+            assert set(said.split(" or ")) == taken, route
+
+
 class Forgotten(APIView):
     """A view whose author said nothing about who may use it."""
 
