@@ -25,9 +25,9 @@ def column_schema(column: Column) -> dict[str, Any]:
     said = []
     if column.categories is not None:
         schema["examples"] = list(column.categories[:20])
-        said.append("seen in training: " + ", ".join(str(one) for one in column.categories[:20]))
+        said.append("usually one of " + ", ".join(str(one) for one in column.categories[:20]))
     if column.minimum is not None and column.maximum is not None:
-        said.append(f"seen in training: {column.minimum:g} to {column.maximum:g}")
+        said.append(f"usually {column.minimum:g} to {column.maximum:g}")
     if said:
         schema["description"] = "; ".join(said)
     return schema
@@ -68,7 +68,7 @@ def output_schema(output: Output) -> dict[str, Any]:
 
 
 def example_row(signature: Signature) -> dict[str, Any]:
-    """Return a row that fits the signature: a category, or the middle of the range, that training saw."""
+    """Return a row that fits the signature: a category, or the middle of the range, that is usual."""
     return {column.name: _example(column) for column in signature.columns}
 
 

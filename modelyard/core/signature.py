@@ -64,9 +64,10 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
         type: of one element.
         shape: of one row's value: `()` is a scalar, `(28, 28)` a small picture; -1 is any length.
         optional: a missing value (JSON null, NaN) is allowed.
-        categories: the values seen in training, when they are few; others are allowed, as the model decides.
-        minimum: the smallest value seen in training; not a bound.
-        maximum: the largest value seen in training; not a bound.
+        categories: the usual values, when they are few: those that the fitted estimator knows, or the sample has;
+            others are allowed, as the model decides.
+        minimum: the smallest usual value: of the sample, else as the fitted estimator tells it; not a bound.
+        maximum: the largest, likewise.
     """
 
     name: str

@@ -32,7 +32,8 @@ def test_one_row() -> None:
     assert schema["additionalProperties"] is False
     age: dict[str, Any] = schema["properties"]["age"]
     assert (age["type"], age["minimum"], age["maximum"]) == ("integer", -128, 127)
-    assert "18 to 90" in age["description"]
+    assert age["description"] == "usually 18 to 90"
+    assert schema["properties"]["plan"]["description"] == "usually one of free, pro"
     assert schema["properties"]["income"]["anyOf"][1] == {"type": "null"}
     assert schema["properties"]["plan"]["examples"] == ["free", "pro"]
     assert schema["properties"]["picture"]["items"]["maxItems"] == 3
