@@ -2,13 +2,17 @@
 
 import hashlib
 import random
+from itertools import islice
 
 from modelyard.core.errors import Conflict, NotFound
 from modelyard.core.plan import Plan
 from modelyard.core.reference import Reference
+from modelyard.serving.protocols.checking import COMPARED, nearest
 from modelyard.serving.served import ServedModel, VersionView
 
 _STEPS = float(1 << 64)
+_NAMED = 10
+"""How many aliases a message names."""
 
 CHAMPION = "champion"
 
@@ -25,7 +29,9 @@ def representative(served: ServedModel, reference: Reference) -> VersionView:
     if reference.alias is not None and reference.alias != CHAMPION:
         number = document.aliases.get(reference.alias)
         if number is None:
-            raise NotFound(f"model `{reference.model}` has no alias `{reference.alias}`")
+            raise NotFound(
+                f"model `{reference.model}` has no alias `{reference.alias}`; {_known(served, reference.alias)}"
+            )
     elif number is None:
         number = served.champion
         if number is None:
@@ -42,6 +48,16 @@ def representative(served: ServedModel, reference: Reference) -> VersionView:
             f"`modelyard versions {reference.model}` tells whether it was refused, and why"
         )
     return view
+
+
+def _known(served: ServedModel, alias: str) -> str:
+    """Return which alias was probably meant, else those that there are."""
+    champion = [] if served.champion is None else [CHAMPION]
+    there = list(dict.fromkeys([*champion, *islice(served.document.aliases, COMPARED)]))
+    near = nearest(alias, there)
+    if near:
+        return f"did you mean `{near}`?"
+    return f"expected one of {', '.join(there[:_NAMED])}" if there else "it has none"
 
 
 def point(plan: Plan, entity: str | int | None) -> float:

@@ -46,8 +46,12 @@ def test_references() -> None:
     expected = {"m": 1, "m:2": 2, "m@candidate": 2, "m@champion": 1}
     for text, number in expected.items():
         assert representative(model, parse_reference(text)).number == number
-    for text in ("m:3", "m@other"):
-        with pytest.raises(NotFound):
+    for text, said in {
+        "m:3": "has no version 3 that may answer",
+        "m@candidat": r"`m` has no alias `candidat`; did you mean `candidate`\?",
+        "m@other": "`m` has no alias `other`; expected one of champion, candidate",
+    }.items():
+        with pytest.raises(NotFound, match=said):
             representative(model, parse_reference(text))
 
 
