@@ -33,7 +33,7 @@ class WatchedQueue(Queue):
 
     def consume(self, *given: Any, **named: Any) -> Any:
         named["on_cancel"] = lambda _: hang_up(self.channel.connection.sock)
-        return super().consume(*given, **named)
+        return super().consume(*given, **named)  # type: ignore[no-untyped-call]
 
 
 def hang_up(connected: socket.socket) -> None:
@@ -53,7 +53,7 @@ class FolderChannel(filesystem.Channel):
         target = os.path.join(self.data_folder_out, name)  # noqa: PTH118
         draft = f"{target}.draft"
         with open(draft, "w", encoding="utf-8") as file:  # noqa: PTH123
-            file.write(dumps(payload))
+            file.write(dumps(payload))  # type: ignore[no-untyped-call]
         os.rename(draft, target)  # noqa: PTH104
 
 
@@ -66,7 +66,7 @@ class FolderTransport(filesystem.Transport):
     Channel = FolderChannel
 
     def drain_events(self, connection: Any, timeout: float | None = None) -> None:  # type: ignore[override]
-        super().drain_events(connection, timeout=min(timeout or WAIT_SECONDS, WAIT_SECONDS))
+        super().drain_events(connection, timeout=min(timeout or WAIT_SECONDS, WAIT_SECONDS))  # type: ignore[no-untyped-call]
 
 
 def options(settings: Settings) -> dict[str, Any]:
@@ -96,8 +96,10 @@ def options(settings: Settings) -> dict[str, Any]:
     if settings.broker_url is None:
         return told | {"broker_transport": "modelyard.config.broker:FolderTransport"} | _folders(settings)
     arguments = {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT}
+    exchange = Exchange(QUEUE, "topic")  # type: ignore[no-untyped-call]
+    queue = WatchedQueue(QUEUE, exchange, routing_key=QUEUE, queue_arguments=arguments)  # type: ignore[no-untyped-call]
     return told | {
-        "task_queues": [WatchedQueue(QUEUE, Exchange(QUEUE, "topic"), routing_key=QUEUE, queue_arguments=arguments)],
+        "task_queues": [queue],
         "task_default_exchange": QUEUE,
         "task_default_exchange_type": "topic",
         "task_default_routing_key": QUEUE,

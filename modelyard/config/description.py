@@ -62,7 +62,8 @@ def description() -> dict[str, Any]:
     """Return the OpenAPI document of the control plane: of our addresses, and none that a project adds."""
     with ours():
         patterns = get_resolver("modelyard.config.urls").url_patterns
-        document = dict(SchemaGenerator(patterns=patterns).get_schema(request=None, public=True))
+        generator = SchemaGenerator(patterns=patterns)  # type: ignore[no-untyped-call]
+        document = dict(generator.get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
     document["info"] = {**document["info"], "description": head(predict_url())}
     document["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     return document
@@ -92,5 +93,5 @@ class Docs(SpectacularSwaggerSplitView):
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         with ours():
-            answer: Response = super().get(request, *args, **kwargs)
+            answer: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
         return answer

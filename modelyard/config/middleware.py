@@ -73,7 +73,7 @@ class Slashes(CommonMiddleware):
         return request.method in ("GET", "HEAD") and super().should_redirect_with_slash(request)
 
 
-class Static(WhiteNoiseMiddleware):
+class Static(WhiteNoiseMiddleware):  # type: ignore[misc]  # it comes without types
     """Answers static files whole: a file that streams would be read synchronously on the event loop."""
 
     @staticmethod

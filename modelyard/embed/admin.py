@@ -4,7 +4,7 @@ The pages are made from the models themselves, so that a new table is there by i
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin
@@ -14,6 +14,11 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Model]
+else:
+    _ModelAdmin = admin.ModelAdmin
 
 SECRETS = frozenset({"mac_key", "sha256", "key_hash", "secret", "token"})
 """Names of fields that are never shown: with them, or from them, one could act for somebody else."""
@@ -53,7 +58,7 @@ def fields_of(model: type[Model]) -> list[Any]:
     return [field for field in shown if not isinstance(field, models.BinaryField)]
 
 
-class LookAt(admin.ModelAdmin):
+class LookAt(_ModelAdmin):
     """A table that is read here, and written elsewhere."""
 
     list_per_page = 50
