@@ -27,7 +27,7 @@ def asking_for_model(model: Model, arms: list[reads.Served]) -> tuple[Snippet, .
     answering = [arm.number for arm in arms if arm.weight is not None]
     if not answering:
         return ()
-    return _snippets(model.name, model.versions.only("signature", "sample").get(number=answering[0]))
+    return _snippets(model.name, model.versions.only("model", "signature", "sample").get(number=answering[0]))
 
 
 def _snippets(reference: str, version: Version) -> tuple[Snippet, ...]:

@@ -10,7 +10,6 @@ from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
-from modelyard.control.registry.models import Version
 from modelyard.control.registry.services import MAX_FILES
 from modelyard.control.tenancy.models import TENANT_SCOPES, Role, Scope
 from modelyard.control.tenancy.people import MAX_NAME
@@ -21,6 +20,8 @@ from modelyard.core.table import TYPES, check_dataset_name
 
 MAX_PROBLEM = 20_000
 MAX_JSON = 200_000
+MOST_PARENTS = 100
+"""Versions that the form of a push offers as the one that it was made from, the newest."""
 
 SCOPE_MEANINGS = [
     (Scope.PREDICT, "Predict", "Ask any model of this tenant for predictions."),
@@ -184,9 +185,9 @@ class PushForm(Styled, forms.Form):
         help_text="What is needed to make it again: code, data_digest, parameters, seed, packages.",
     )
 
-    def __init__(self, *args: Any, versions: list[Version], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, numbers: list[int], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = [("", "No earlier version"), *((version.number, f"Version {version.number}") for version in versions)]
+        choices = [("", "No earlier version"), *((number, f"Version {number}") for number in numbers[:MOST_PARENTS])]
         self.fields["parent"].choices = choices  # type: ignore[attr-defined]
         named = [(name, name) for name in settings.MODELYARD.environments]
         self.fields["environment"].choices = [("", "The one that fits"), *named]  # type: ignore[attr-defined]

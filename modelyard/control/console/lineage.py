@@ -3,14 +3,14 @@
 Positions are computed here, in the units of an SVG's view box, once for wide screens and once for narrow ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from django.urls import reverse
 
 from modelyard.control.jobs.models import Job
-from modelyard.control.registry.models import Dataset, Version
+from modelyard.control.registry.models import HEAVY, Dataset, Version
 
 MOST_EARLIER = 5
 """Parents of parents that are drawn, and versions of a dataset."""
@@ -81,12 +81,14 @@ class Lineage:
     more: int = 0
 
 
-def of_version(version: Version) -> Lineage:
-    """Return what led to a version, itself first."""
-    chain = [version]
-    while len(chain) <= MOST_EARLIER and (parent := _parent(chain[-1])) is not None:
-        chain.append(parent)
-    more = int(chain[-1].parent_id is not None)
+def of_version(version: Version, parents: Mapping[int, int]) -> Lineage:
+    """Return what led to a version, itself first. `parents`: of the model's versions, by their keys; one query more
+    where it has one."""
+    keys = [version.pk]
+    while len(keys) <= MOST_EARLIER and keys[-1] in parents:
+        keys.append(parents[keys[-1]])
+    chain = [version, *_earlier(version, keys[1:])]
+    more = int(chain[-1].pk in parents)
     steps = [_step(each, here=each is version) for each in chain]
     said = "; ".join(_sentence(step, after) for step, after in zip(steps, [*steps[1:], None], strict=True))
     return Lineage(f"Lineage of {version}", f"{said}.", steps, [_wide(steps), _narrow(steps)], more)
@@ -102,12 +104,15 @@ def of_dataset(dataset: Dataset, versions: Sequence[Version], total: int) -> Lin
     return Lineage(f"What descends from {dataset}", said, steps, drawn, total - len(steps))
 
 
-def _parent(version: Version) -> Version | None:
-    if version.parent_id is None:
-        return None
-    rows = Version.objects.select_related("model__tenant", "dataset__artifact", "job__parent", "serving")
-    found: Version | None = rows.filter(pk=version.parent_id, tenant=version.tenant_id).first()
-    return found
+def _earlier(version: Version, keys: Sequence[int]) -> list[Version]:
+    """Return the versions of the same model by these keys, in their order."""
+    if not keys:
+        return []
+    rows = Version.objects.select_related("dataset__artifact", "dataset__tenant", "job__parent", "serving")
+    found = rows.defer(*HEAVY).filter(model=version.model_id).in_bulk(keys)
+    for each in found.values():
+        each.model = version.model
+    return [found[key] for key in keys if key in found]
 
 
 def _step(version: Version, *, here: bool) -> Step:

@@ -1,5 +1,6 @@
 """What the pages show, read in few queries however long a list is."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,14 +8,15 @@ from uuid import UUID
 
 import msgspec
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
 
 from modelyard.control.deployments.models import Arm, PlanRecord
 from modelyard.control.jobs.models import Job
 from modelyard.control.registry import finding
 from modelyard.control.registry.dataset_models import HEAVY
 from modelyard.control.registry.models import HEAVY as HEAVY_OF_VERSION
-from modelyard.control.registry.models import Dataset, Model, Version
+from modelyard.control.registry.models import Dataset, Model, Version, VersionFile
+from modelyard.control.registry.services import MODEL_ROLE
 from modelyard.control.tenancy.models import Tenant
 from modelyard.control.tenancy.people import name_field
 from modelyard.core.errors import NotFound
@@ -54,9 +56,31 @@ class HistoryLine:
     in_force: bool
 
 
-def page_of(items: Any, wanted: str | None, size: int = PAGE_SIZE) -> Page:
-    """Return the page that `wanted` names; nonsense gives the first or the last."""
-    return Paginator(items, size).get_page(wanted)
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The numbers of a model's versions, the newest first: of all, and of those in a state or trained here."""
+
+    every: list[int]
+    ready: list[int]
+    checking: list[int]
+    trained: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """`parents` of a model's versions, by their keys; and the numbers of one version's parent and of its children."""
+
+    parents: dict[int, int]
+    parent: int | None
+    children: list[int]
+
+
+def page_of(items: Any, wanted: str | None, size: int = PAGE_SIZE, count: int | None = None) -> Page:
+    """Return the page that `wanted` names; nonsense gives the first or the last. `count`: how many, where known."""
+    paginator = Paginator(items, size)
+    if count is not None:
+        paginator.count = count
+    return paginator.get_page(wanted)
 
 
 def find_model(tenant: Tenant, name: str) -> Model:
@@ -76,8 +100,9 @@ def find_version(tenant: Tenant, name: str, number: int) -> Version:
     """
     if number > MAX_NUMBER:
         raise NotFound(f"no version {number} of {name!r}")
-    rows = Version.objects.select_related("parent__model", "job__parent", "serving", "dataset__artifact")
-    rows = rows.defer(*(f"dataset__{field}" for field in HEAVY))
+    rows = Version.objects.select_related("job__parent", "serving", "dataset__artifact", "dataset__tenant")
+    rows = rows.defer(*(f"dataset__{field}" for field in HEAVY)).annotate(pushed_bytes=_pushed_bytes())
+    rows = rows.prefetch_related(Prefetch("files", VersionFile.objects.select_related("artifact")))
     return finding.find_version(tenant, name, number, rows)
 
 
@@ -165,19 +190,38 @@ def sort_arms(arms: list[Served]) -> list[Served]:
 
 def arms_of(model: Model) -> list[Served]:
     """Return what serves now."""
-    rows = Arm.objects.filter(deployment__model=model).select_related("version")
-    return sort_arms([Served(arm.version.number, arm.weight) for arm in rows])
+    rows = Arm.objects.filter(deployment__model=model).values_list("version__number", "weight")
+    return sort_arms([Served(*row) for row in rows])
 
 
-def what_keeps(model: Model) -> str:
-    """Tell why the model cannot be deleted now and what helps; empty when nothing keeps it."""
-    arms = arms_of(model)
+def numbers_of(model: Model) -> Numbers:
+    """Return the numbers of all the model's versions, by one query."""
+    told = model.versions.annotate(is_trained=Q(training__isnull=False)).order_by("-number")
+    rows = list(told.values_list("number", "state", "is_trained"))
+    return Numbers(
+        every=[number for number, _, _ in rows],
+        ready=[number for number, state, _ in rows if state == "ready"],
+        checking=[number for number, state, _ in rows if state == "checking"],
+        trained=[number for number, _, is_trained in rows if is_trained],
+    )
+
+
+def what_keeps(arms: list[Served], checking: list[int]) -> str:
+    """Tell why a model of which these serve, and these are checked, cannot be deleted now, and what helps; empty when
+    nothing keeps it."""
     if arms:
         numbers = ", ".join(str(arm.number) for arm in arms)
         serving = f"Versions {numbers} are" if len(arms) > 1 else f"Version {numbers} is"
         return f"{serving} in service. Stop serving first, then delete."
-    checked = model.versions.filter(state="checking").order_by("number").first()
-    return f"Version {checked.number} is being checked. Wait until that is over, then delete." if checked else ""
+    return f"Version {min(checking)} is being checked. Wait until that is over, then delete." if checking else ""
+
+
+def aliased(aliases: Iterable[tuple[str, int]]) -> dict[int, list[str]]:
+    """Return the names of each version's aliases, by its number."""
+    found: dict[int, list[str]] = {}
+    for name, number in aliases:
+        found.setdefault(number, []).append(name)
+    return found
 
 
 def history(model: Model) -> QuerySet[PlanRecord]:
@@ -197,12 +241,15 @@ def history_lines(records: list[PlanRecord], newest: int | None) -> list[History
 
 
 def versions(model: Model) -> QuerySet[Version]:
-    """Return the model's versions, newest first, with what the table shows."""
-    return (
-        model.versions.select_related("serving", "job")
-        .prefetch_related("aliases", "files__artifact")
-        .order_by("-number")
-    )
+    """Return the model's versions, newest first, with what the table shows but their aliases."""
+    rows: QuerySet[Version] = model.versions.defer(*HEAVY_OF_VERSION, "manifest")
+    return rows.annotate(pushed_bytes=_pushed_bytes()).order_by("-number")
+
+
+def _pushed_bytes() -> Subquery:
+    """Return the size of a version's files as they were pushed; null when they are not kept."""
+    files = VersionFile.objects.filter(version=OuterRef("pk"), role=MODEL_ROLE).order_by().values("version")
+    return Subquery(files.annotate(total=Sum("artifact__size_bytes")).values("total"))
 
 
 def versions_of(dataset: Dataset) -> QuerySet[Version]:
@@ -211,11 +258,15 @@ def versions_of(dataset: Dataset) -> QuerySet[Version]:
     return rows.defer(*HEAVY_OF_VERSION).order_by("-pk")
 
 
-def last_trained(model: Model) -> str:
-    """Return the newest version that was trained here, as `iris:3`; empty where none was."""
-    trained = model.versions.exclude(training=None).order_by("-number")
-    number = trained.values_list("number", flat=True).first()
-    return f"{model.name}:{number}" if number else ""
+def family_of(version: Version) -> Family:
+    """Return what is related to a version among those of its model, by one query."""
+    rows = list(version.model.versions.order_by("number").values_list("pk", "number", "parent"))
+    numbers = {key: number for key, number, _ in rows}
+    return Family(
+        parents={key: parent for key, _, parent in rows if parent in numbers},
+        parent=numbers.get(version.parent_id) if version.parent_id else None,
+        children=[number for _, number, parent in rows if parent == version.pk],
+    )
 
 
 def signature_of(version: Version) -> Signature | None:

@@ -53,12 +53,13 @@ def find_version(tenant: Tenant, name: str, number: int, rows: VersionQuerySet |
     Raises:
         NotFound: when there is no such model, or no version by that number.
     """
-    model = find_model(tenant, name)
     versions = Version.objects.select_related("serving", "parent") if rows is None else rows
-    found: Version | None = versions.filter(model=model, number=number).first()
+    named = versions.select_related("model").filter(model__tenant=tenant, model__name=name, number=number)
+    found: Version | None = named.first() if NAME.match(name) else None
     if found is None:
+        find_model(tenant, name)
         raise NotFound("there is no version by this number, or none that you may see")
-    found.model, found.tenant = model, tenant
+    found.tenant = found.model.tenant = tenant
     return found
 
 

@@ -13,7 +13,6 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from modelyard.control.jobs.handlers import about
-from modelyard.control.registry.models import Version
 from modelyard.core.metrics import amount, bytes_amount
 
 register = template.Library()
@@ -208,13 +207,6 @@ def verb_text(verb: str) -> str:
 def at(table: Mapping[Any, Any], key: Any) -> Any:
     """Return what a table holds under a key, or None."""
     return table.get(key)
-
-
-@register.filter
-def pushed_bytes(version: Version) -> int | None:
-    """Return the size of all files as they were pushed; None when they are not kept."""
-    sizes = [file.artifact.size_bytes for file in version.files.all() if file.role == "model"]
-    return sum(sizes) if sizes else None
 
 
 @register.filter

@@ -78,7 +78,9 @@ def check(request: HttpRequest, actor: Actor) -> HttpResponse:
 def stored_context(model: Model) -> dict[str, object]:
     """Return what is shown of a model's stored answers: those that are told, and the latest before them."""
     rows = list(Precomputation.objects.with_facts().filter(model=model)[:STORED_SHOWN])
-    stored = next((row for row in rows if row.is_current), None) or current_of(model)
+    stored = next((row for row in rows if row.is_current), None)
+    if stored is None and len(rows) == STORED_SHOWN:
+        stored = current_of(model)
     return {
         "stored": stored,
         "stored_former": [row for row in rows if row != stored],
@@ -88,10 +90,13 @@ def stored_context(model: Model) -> dict[str, object]:
 
 def model_context(actor: Actor, model: Model, **given: object) -> dict[str, object]:
     """Return what the model's page shows; `given` replaces forms that came back with errors."""
-    numbers = list(model.versions.filter(state="ready").order_by("-number").values_list("number", flat=True))
+    numbers = reads.numbers_of(model)
     plans = list(reads.history(model)[: RECENT_PLANS + 1])
-    versions = reads.page_of(reads.versions(model), str(given.pop("page", "1")))
-    arms = reads.arms_of(model)
+    history = reads.history_lines(plans[:RECENT_PLANS], plans[0].number if plans else None)
+    arms = reads.sort_arms(history[0].arms) if history else []
+    versions = reads.page_of(reads.versions(model), str(given.pop("page", "1")), count=len(numbers.every))
+    aliases = list(model.aliases.values_list("name", "version__number"))
+    consumers = hurt(model)
     return {
         "section": "models",
         "model": model,
@@ -100,18 +105,19 @@ def model_context(actor: Actor, model: Model, **given: object) -> dict[str, obje
         "serving": {arm.number: arm for arm in arms},
         "arms": arms,
         "snippets": asking.asking_for_model(model, arms),
-        "blocked": reads.what_keeps(model),
-        "trained": reads.last_trained(model),
-        "history": reads.history_lines(plans[:RECENT_PLANS], plans[0].number if plans else None),
+        "blocked": reads.what_keeps(arms, numbers.checking),
+        "trained": f"{model.name}:{numbers.trained[0]}" if numbers.trained else "",
+        "history": history,
         "more_history": len(plans) > RECENT_PLANS,
         "can_roll_back": len(plans) > 1,
-        "consumers": hurt(model),
-        "plan_consumers": hurt(model, ""),
-        "aliases": model.aliases.select_related("version"),
-        "numbers": numbers,
+        "consumers": consumers,
+        "plan_consumers": [consumer for consumer in consumers if not consumer.uses],
+        "aliases": aliases,
+        "aliased": reads.aliased(aliases),
+        "numbers": numbers.ready,
         "problem_form": ProblemForm(initial={"problem": model.problem}),
-        "push_form": PushForm(versions=list(model.versions.order_by("-number")[:100])),
-        "alias_form": AliasForm(numbers=numbers),
+        "push_form": PushForm(numbers=numbers.every),
+        "alias_form": AliasForm(numbers=numbers.ready),
         "endpoint": f"{predict_url()}/predict/{model.name}",
         "max_upload_bytes": settings.MODELYARD.max_upload_bytes,
         "api_url": public_url(),
@@ -161,7 +167,7 @@ def delete(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
         "model": model,
         "error": error,
         "consumers": hurt(model),
-        "blocked": reads.what_keeps(model),
+        "blocked": reads.what_keeps(reads.arms_of(model), reads.numbers_of(model).checking),
         "back": reverse("console:model", kwargs={"tenant": actor.tenant.name, "name": name}),
         "confirm": "models/_delete.html",
     }

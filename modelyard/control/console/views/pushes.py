@@ -22,7 +22,7 @@ from modelyard.core.errors import ModelyardError, TooLarge, UnsupportedFormat
 def push(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     """Take the files of a new version. htmx gets the errors alone, so that the chosen files stay chosen."""
     model = reads.find_model(actor.tenant, name)
-    form = PushForm(request.POST, request.FILES, versions=list(model.versions.order_by("-number")[:100]))
+    form = PushForm(request.POST, request.FILES, numbers=reads.numbers_of(model).every)
     if form.is_valid():
         try:
             version = register(actor, model, form)

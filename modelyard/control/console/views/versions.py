@@ -38,6 +38,7 @@ def version_context(version: Version, posted: tryit.Posted | None = None) -> dic
     """Return what the version's page shows."""
     signature = reads.signature_of(version)
     arms = {arm.number: arm for arm in reads.arms_of(version.model)}
+    family = reads.family_of(version)
     context: dict[str, Any] = {
         "section": "models",
         "model": version.model,
@@ -45,10 +46,11 @@ def version_context(version: Version, posted: tryit.Posted | None = None) -> dic
         "arm": arms.get(version.number),
         "plan_arms": list(arms.values()),
         "aliases": version.aliases.all(),
-        "files": version.files.select_related("artifact"),
+        "files": version.files.all(),
         "consumers": hurt(version.model, f":{version.number}"),
-        "children": version.children.order_by("number").select_related("model"),
-        "lineage": lineage.of_version(version),
+        "parent": family.parent,
+        "children": family.children,
+        "lineage": lineage.of_version(version, family.parents),
         "summary": trained.summary_of(version),
         "reproduced": version.reproductions.first(),
         "signature": signature,
@@ -105,7 +107,8 @@ def line(request: HttpRequest, actor: Actor, name: str, number: int) -> HttpResp
     """Give the version's line in the model's table, which asks for it while the version is checked."""
     version = reads.find_version(actor.tenant, name, number)
     serving = {arm.number: arm for arm in reads.arms_of(version.model)}
-    context = {"version": version, "model": version.model, "serving": serving}
+    aliased = {number: [alias.name for alias in version.aliases.all()]}
+    context = {"version": version, "model": version.model, "serving": serving, "aliased": aliased}
     return show(request, actor, "models/_version_line.html", context)
 
 
@@ -153,7 +156,7 @@ def delete(request: HttpRequest, actor: Actor, name: str, number: int) -> HttpRe
 def download(request: HttpRequest, actor: Actor, name: str, number: int, position: int) -> HttpResponseBase:
     """Give a file as it was uploaded, as an attachment that no browser interprets."""
     version = reads.find_version(actor.tenant, name, number)
-    files = list(version.files.select_related("artifact"))
+    files = list(version.files.all())
     if position >= len(files):
         raise NotFound("no such file")
     file = files[position]

@@ -95,8 +95,9 @@ def test_the_picture_costs_few_queries(admin: Actor, model: Model, django_assert
         parent = trained(admin, model, content=b"v%d" % number, parent=parent)
     assert parent is not None
     version = reads.find_version(admin.tenant, "iris", parent.number)
-    with django_assert_max_num_queries(8):
-        lineage.of_version(version)
+    with django_assert_max_num_queries(2):
+        found = lineage.of_version(version, reads.family_of(version).parents)
+    assert [step.version.name for step in found.steps] == [f"iris:{number}" for number in range(6, 0, -1)]
 
 
 def test_a_training_is_told_in_words_and_a_matrix(viewer: Client, admin: Actor, model: Model) -> None:

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 
 MODELS, OTHERS = 10_000, 4
 SERVED_EACH = 10
-"""Every tenth model serves and has an alias."""
+"""Every tenth model serves and has an alias; every tenth from the fifth on has another version made from its first."""
 MOST_QUERIES = 12
 TABLES = (
     "modelyard_registry_model", "modelyard_registry_version", "modelyard_registry_alias", "modelyard_deployments_arm",
@@ -54,16 +54,35 @@ def make_models(tenant: Tenant) -> list[Model]:
 
 
 def make_versions(tenant: Tenant, models: list[Model]) -> None:
-    """Give each a ready version, and every tenth one an alias and a plan, as the services leave them."""
+    """Give each a ready version of a file, and every tenth one an alias and a plan, as the services leave them."""
     from modelyard.control.deployments.models import Arm, Deployment, PlanRecord
-    from modelyard.control.registry.models import Alias, Artifact, Version
+    from modelyard.control.registry.models import Alias, Artifact, Version, VersionFile
 
-    artifact = Artifact.objects.create(tenant=tenant, digest="0" * 64, size_bytes=7)
+    artifacts = Artifact.objects.bulk_create(
+        (Artifact(tenant=tenant, digest=f"{index:064}", size_bytes=7) for index in range(len(models))), batch_size=1000
+    )
     known: dict[str, Any] = {
-        "tenant": tenant, "number": 1, "state": "ready", "runtime": "onnx", "created_by": "x", "serving": artifact,
+        "tenant": tenant, "state": "ready", "runtime": "onnx", "created_by": "x",
         "signature": msgspec.to_builtins(versions.signature()), "measured": {"p95_seconds": 0.001},
     }  # fmt: skip
-    made = Version.objects.bulk_create((Version(model=model, **known) for model in models), batch_size=1000)
+    made = Version.objects.bulk_create(
+        (
+            Version(model=model, number=1, serving=artifact, **known)
+            for model, artifact in zip(models, artifacts, strict=True)
+        ),
+        batch_size=1000,
+    )
+    children = Version.objects.bulk_create(
+        Version(model=parent.model, number=2, serving=parent.serving, parent=parent, **known)
+        for parent in made[SERVED_EACH // 2 :: SERVED_EACH]
+    )
+    VersionFile.objects.bulk_create(
+        (
+            VersionFile(tenant=tenant, version=version, artifact=version.serving, filename="a.onnx")
+            for version in (*made, *children)
+        ),
+        batch_size=1000,
+    )
     served = made[::SERVED_EACH]
     Alias.objects.bulk_create(
         Alias(tenant=tenant, model=version.model, name="candidate", version=version, moved_by="x") for version in served
@@ -150,6 +169,14 @@ def test_lists_searches_and_openings(
     assert "model-05009" in found
     assert "model-04999" not in found
     assert "No model matches" in asked(lambda: pages.get(f"{PAGES}?q=nowhere")).content.decode()
+    opened = asked(lambda: pages.get(f"{PAGES}models/model-05000/")).content.decode()
+    assert "@candidate" in opened
+    assert "/predict/model-05000" in opened
+    grown = asked(lambda: pages.get(f"{PAGES}models/model-05000/versions/1/")).content.decode()
+    assert "@candidate" in grown
+    assert asked(lambda: pages.get(f"{PAGES}models/model-05005/")).status_code == 200
+    assert "model-05005:1" in asked(lambda: pages.get(f"{PAGES}models/model-05005/versions/2/")).content.decode()
+    assert "model-05005:2" in asked(lambda: pages.get(f"{PAGES}models/model-05005/versions/1/")).content.decode()
 
 
 class Watched(FolderMedium):
