@@ -107,7 +107,7 @@ class History(mixins.ListModelMixin, GenericViewSet):
     scopes = {"GET": Scope.READ}
     serializer_class = PlanRecordSerializer
     ordering_fields = ("number",)
-    asks = ("at",)
+    asks = {"list": ("at",)}
     queryset = PlanRecord.objects.none()
 
     def get_queryset(self) -> QuerySet[Any]:

@@ -112,6 +112,8 @@ class Selections(ViewSet):
     """The best of a model's ready versions."""
 
     scopes = {"GET": Scope.READ, "POST": Scope.WRITE}
+    asks = {"tell": tuple(Wanted().fields)}
+    asks_several = tuple(name for name, field in Wanted().fields.items() if isinstance(field, Several))
 
     @extend_schema(parameters=[Wanted], responses=SelectionSerializer)
     def tell(self, request: Request, name: str) -> Response:

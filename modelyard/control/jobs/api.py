@@ -60,14 +60,10 @@ class Jobs(ReadOnlyModelViewSet):
     scopes = {"GET": Scope.READ, "POST": Scope.WRITE}
     http_method_names = ("get", "head", "post")
     filterset_class = JobFilter
+    asks = {"lines": ("after",), "events": ("after",)}
     ordering_fields = ("created_at", "finished_at", "kind", "state", "part")
     lookup_value_converter = "uuid"
     queryset = Job.objects.none()
-
-    @property
-    def asks(self) -> tuple[str, ...]:
-        """Return what is asked of a job's log beyond the filters of the list."""
-        return ("after",) if self.action in ("lines", "events") else ()
 
     def get_queryset(self) -> QuerySet[Any]:
         return Job.objects.of(actor_of(self.request).tenant).with_parts_progress().select_related("tenant", "parent")

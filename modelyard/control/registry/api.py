@@ -58,6 +58,7 @@ class Models(mixins.ListModelMixin, GenericViewSet):
     scopes = {"GET": Scope.READ, "POST": Scope.WRITE, "PATCH": Scope.WRITE, "DELETE": Scope.WRITE}
     serializer_class = ModelSerializer
     filterset_class = ModelFilter
+    asks = {"destroy": (DESPITE.name,)}
     ordering_fields = ("name", "created_at", "last_number")
     queryset = Model.objects.none()
 
@@ -108,6 +109,7 @@ class Versions(mixins.ListModelMixin, GenericViewSet):
     parser_classes = (WholeForm,)
     serializer_class = VersionLine
     filterset_class = VersionFilter
+    asks = {"create": (WAIT.name,), "retrieve": (WAIT.name,), "destroy": (DESPITE.name,)}
     ordering_fields = ("number", "created_at", "checked_at")
     queryset = Version.objects.none()
 
@@ -178,6 +180,7 @@ class Aliases(mixins.ListModelMixin, GenericViewSet):
     summaries = {"list": "List a model's aliases"}
     scopes = {"GET": Scope.READ, "PUT": Scope.WRITE, "DELETE": Scope.WRITE}
     serializer_class = AliasSerializer
+    asks = {"destroy": (DESPITE.name,)}
     ordering_fields = ("name", "moved_at")
     queryset = Alias.objects.none()
 

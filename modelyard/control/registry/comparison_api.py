@@ -106,6 +106,7 @@ class Comparisons(ViewSet):
     """Two versions beside one another."""
 
     scopes = {"GET": Scope.READ}
+    asks = {"retrieve": (LEFT.name, RIGHT.name)}
 
     @extend_schema(parameters=[LEFT, RIGHT], responses=ComparisonSerializer)
     def retrieve(self, request: Request, name: str) -> Response:

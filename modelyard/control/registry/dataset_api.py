@@ -32,7 +32,7 @@ from modelyard.control.registry.waiting import WAIT, wait_seconds, wait_while
 from modelyard.control.rest import actor_of
 from modelyard.control.rest.addresses import verb
 from modelyard.control.rest.forms import WholeForm
-from modelyard.control.rest.given import checked, refuse_asked
+from modelyard.control.rest.given import checked
 from modelyard.control.rest.limits import SMALL_BYTES
 from modelyard.control.rest.public import root
 from modelyard.control.tenancy.models import Scope
@@ -63,6 +63,12 @@ class Datasets(mixins.ListModelMixin, GenericViewSet):
     parser_classes = (WholeForm, SmallJson)
     serializer_class = DatasetLine
     filterset_class = DatasetFilter
+    asks = {
+        "create": (WAIT.name,),
+        "retrieve": (WAIT.name,),
+        "preview": ("rows", "offset"),
+        "download": ("format",),
+    }
     ordering_fields = ("name", "number", "created_at", "checked_at", "n_rows")
     queryset = Dataset.objects.none()
 
@@ -129,7 +135,6 @@ class Datasets(mixins.ListModelMixin, GenericViewSet):
     )
     def preview(self, request: Request, ref: str) -> Response:
         """Read some rows of the table."""
-        refuse_asked(request, "rows", "offset")
         dataset = find_dataset(actor_of(request).tenant, ref)
         offset, rows = _number(request, "offset", 0, 0), _number(request, "rows", USUAL_ROWS, 1)
         names = [column["name"] for column in dataset.columns]
@@ -143,7 +148,6 @@ class Datasets(mixins.ListModelMixin, GenericViewSet):
     )
     def download(self, request: Request, ref: str) -> HttpResponseBase:
         """Download the table, as Parquet or CSV."""
-        refuse_asked(request, "format")
         dataset = find_dataset(actor_of(request).tenant, ref)
         return tables.download(dataset, request.query_params.get("format", tables.FORMATS[0]))
 

@@ -4,6 +4,7 @@ A view says which scope each method needs, and is closed where it says nothing::
 
     class Things(mixins.ListModelMixin, GenericViewSet):
         scopes = {"GET": Scope.READ, "POST": Scope.WRITE}       # by method, or by a viewset's action
+        asks = {"retrieve": ("wait",)}  # by action, what it reads from the query beyond a list's filters
         takes_uploads = True            # bodies up to `max_upload_bytes`, or the setting that it names; else 2 MiB
 
         def get_queryset(self):

@@ -7,24 +7,19 @@ from django import forms
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from django_filters.fields import IsoDateTimeField
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from modelyard.control.rest.given import CUT, refuse_unknown
+from modelyard.control.rest.given import asks_of, refuse_asked
 from modelyard.control.rest.ordering import Ordering
 
 WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class Filters(filters.DjangoFilterBackend):
-    """Filters by the view's `filterset_class`; the view may name in `asks` what else it reads from the query itself."""
+    """Filters by the view's `filterset_class`."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
-        asked = request.query_params
-        refuse_unknown("parameter", asked, self._known(queryset, view))
-        twice = [name for name in asked if len(asked.getlist(name)) > 1]
-        if twice:
-            raise ValidationError({twice[0][:CUT]: [f"comes {len(asked.getlist(twice[0]))} times: expected once"]})
+        refuse_asked(request, self._known(queryset, view))
         filtered: QuerySet[Any] = super().filter_queryset(request, queryset, view)
         return filtered
 
@@ -32,7 +27,7 @@ class Filters(filters.DjangoFilterBackend):
         own = self.get_filterset_class(view, queryset)
         pages = view.paginator
         paged = (pages.page_query_param, pages.page_size_query_param) if pages else ()
-        return [*(own.base_filters if own else ()), *getattr(view, "asks", ()), Ordering.ordering_param, *paged]
+        return [*(own.base_filters if own else ()), *asks_of(view), Ordering.ordering_param, *paged]
 
 
 class TrueOrFalse(forms.CharField):

@@ -54,13 +54,23 @@ def _hint(what: str, name: str, known: list[str]) -> str:
     return f"unknown {what} `{name}`; {hint}"
 
 
-def refuse_asked(request: Request, *known: str) -> None:
-    """Refuse what the query of an address that is no list asks for and is not `known`: it would get another answer.
+def refuse_asked(request: Request, known: Iterable[str], several: Iterable[str] = ()) -> None:
+    """Refuse what the query asks for and is not `known`, or comes twice and is not of `several`: it would get another
+    answer.
 
     Raises:
         ValidationError: with the nearest known name.
     """
-    refuse_unknown("parameter", request.query_params, known)
+    asked = request.query_params
+    refuse_unknown("parameter", asked, known)
+    twice = [name for name in asked if len(asked.getlist(name)) > 1 and name not in several]
+    if twice:
+        raise serializers.ValidationError({twice[0]: [f"comes {len(asked.getlist(twice[0]))} times: expected once"]})
+
+
+def asks_of(view: Any) -> tuple[str, ...]:
+    """Return what the view's action reads from the query itself, as its `asks` says."""
+    return tuple(getattr(view, "asks", {}).get(view.action, ()))
 
 
 def checked(serializer: type[serializers.BaseSerializer], request: Request) -> dict[str, Any]:

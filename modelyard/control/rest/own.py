@@ -11,10 +11,12 @@ from django.urls import URLPattern, URLResolver
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.generics import GenericAPIView
 from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.request import Request
 from rest_framework.settings import DEFAULTS, IMPORT_STRINGS, APISettings
 from rest_framework.views import APIView
 
 from modelyard.control.framework import REST_FRAMEWORK
+from modelyard.control.rest.given import asks_of, refuse_asked
 
 View = Callable[..., Any]
 OWN: Any = APISettings(cast(Any, REST_FRAMEWORK), DEFAULTS, IMPORT_STRINGS)
@@ -36,6 +38,16 @@ class Negotiation(DefaultContentNegotiation):
     settings = OWN
 
 
+class Asked(APIView):
+    """Refuses what a query asks for and the view's action does not read; of a list that is its filters' to know."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        action = getattr(self, "action", None)
+        if action and not (action == "list" and getattr(self, "paginator", None)):
+            refuse_asked(request, asks_of(self), getattr(self, "asks_several", ()))
+
+
 def own_view(view: View, *, described: bool = True) -> View:
     """Return a view of the API with our rules, but where its class has some of its own; any other view as it is.
 
@@ -45,7 +57,8 @@ def own_view(view: View, *, described: bool = True) -> View:
     if cls is None or not issubclass(cls, APIView):
         return view
     _describe_as_we_do(cls)
-    ours = type(cls.__name__, (cls,), {"__module__": cls.__module__, "__doc__": cls.__doc__, **_rules(cls, described)})
+    own = {"__module__": cls.__module__, "__doc__": cls.__doc__, **_rules(cls, described)}
+    ours = type(cls.__name__, (Asked, cls), own)
     given, actions = getattr(view, "initkwargs", {}), getattr(view, "actions", None)
     made: View = ours.as_view(actions, **given) if actions else ours.as_view(**given)  # type: ignore[attr-defined]
     return made
