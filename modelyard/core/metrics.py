@@ -74,13 +74,17 @@ def direction_of(name: str) -> Direction | None:
     return None
 
 
+MOST_NAMED = 20
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the hint for a metric that nobody has: the nearest name, else some of those there are."""
     names = sorted(known)
     near = get_close_matches(name.lower(), {each.lower(): each for each in names}, 1, 0.5)
     if near:
         return f"did you mean `{next(each for each in names if each.lower() == near[0])}`?"
-    return f"expected one of {', '.join(names[:20])}" if names else "there are no metrics at all"
+    more = f", or one of {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"expected one of {', '.join(names[:MOST_NAMED])}{more}" if names else "there are no metrics at all"
 
 
 class Unit(NamedTuple):

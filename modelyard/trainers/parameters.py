@@ -17,6 +17,8 @@ MAX_HINTED = 60
 _LACKING = re.compile(r"Object missing required field `([^`]+)`")
 _ANOTHER = re.compile(r"Invalid enum value |Expected `[^`]*`(?:, got `| [<>]=? )")
 """What the library says of a value that is of another type than stated, none of the words, or outside its range."""
+_LENGTH = re.compile(r"Expected `(array|object|str)` of length ([<>]=) (\d+)")
+_OF_LENGTH = {"array": "a list", "object": "an object", "str": "a text"}
 
 
 def read(kind: type[P], given: Mapping[str, Any], place: str = "parameters") -> P:
@@ -39,7 +41,15 @@ def read(kind: type[P], given: Mapping[str, Any], place: str = "parameters") -> 
         if lacking := _LACKING.match(what):
             raise InvalidInput.at(f"{where}.{lacking[1]}", "it must be given, and is not", "required") from None
         within = _within(schema_of(kind), given, path) if _ANOTHER.match(what) else None
-        raise InvalidInput.at(where, within or what[:1].lower() + what[1:]) from None
+        raise InvalidInput.at(where, within or _length(what) or what[:1].lower() + what[1:]) from None
+
+
+def _length(what: str) -> str | None:
+    """Return in words how many there must be, where the library says that it is about that."""
+    found = _LENGTH.match(what)
+    if found is None:
+        return None
+    return f"expected {_OF_LENGTH[found[1]]} of {found[3]} or {'more' if found[2] == '>=' else 'fewer'}"
 
 
 def _unknown(kind: type[msgspec.Struct], name: str, given: Mapping[str, Any]) -> str:

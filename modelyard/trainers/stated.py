@@ -66,6 +66,8 @@ def stated(schema: Shape) -> list[Stated]:
 
 def _expected(shape: Shape) -> str:
     words = _WORDS.get(shape.get("type", ""), "a text")
+    if names := list(shape.get("properties", ())):
+        return f"{words} of {', '.join(names)}"
     low, high = shape.get("minimum"), shape.get("maximum")
     if low is not None and high is not None:
         return f"{words} from {low} to {high}"

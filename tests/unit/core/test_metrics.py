@@ -99,6 +99,7 @@ def test_the_nearest_name_is_told_else_those_there_are() -> None:
     assert nearest("acuracy", ["f1", "accuracy"]) == "did you mean `accuracy`?"
     assert nearest("ACCURACY", ["Accuracy"]) == "did you mean `Accuracy`?"
     assert nearest("profit", ["f1", "recall"]) == "expected one of f1, recall"
+    assert nearest("profit", [f"k{number:02}" for number in range(22)]).endswith(" k18, k19, or one of 2 more")
     assert nearest("profit", []) == "there are no metrics at all"
 
 

@@ -41,7 +41,7 @@ def test_a_space_holds_lists_and_ranges() -> None:
             "parameters.search.method",
             "got 'bayes', expected grid or random",
         ),
-        ({"target": "y", "search": "grid"}, "parameters.search", "got 'grid', expected an object or null"),
+        ({"target": "y", "search": "grid"}, "parameters.search", "got 'grid', expected an object of method, space, "),
         (
             {"target": "y", "features": "bill"},
             "parameters.features",
@@ -62,7 +62,9 @@ def test_a_space_holds_lists_and_ranges() -> None:
         ({"target": "y", "n_estimators": 5}, "parameters.n_estimators", '`{"parameters": {"n_estimators": ...}}`'),
         ({"target": "y", "estimator": "SVC", "alpha": 1}, "parameters.alpha", "expected one of estimator"),
         ({"target": "y", "estimator": ["SVC"], "alpha": 1}, "parameters.alpha", "expected one of estimator"),
-        ({"target": "y", "search": {"space": {}}}, "parameters.search.space", "length >= 1"),
+        ({"target": "y", "search": {"space": {}}}, "parameters.search.space", "expected an object of 1 or more"),
+        ({"target": "y", "search": {"space": {"C": []}}}, "parameters.search.space[...]", "a list of 1 or more"),
+        ({"target": "y" * 201}, "parameters.target", "expected a text of 200 or fewer"),
         ({"target": "y", "search": {"space": {"C": [1]}, "kind": "grid"}}, "parameters.search", "unknown field `kind`"),
     ],
 )
