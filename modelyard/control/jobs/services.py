@@ -283,7 +283,14 @@ def split(job: Job, parts: Sequence[Part], *, fail_fast: bool = False) -> list[J
         made = make_parts(job, parts, row.parts_made)
         count = row.parts_made + len(parts)
         held(job).update(
-            worker="", lease_expires_at=None, parts_made=count, parts_open=len(parts), fail_fast=fail_fast, message=""
+            worker="",
+            lease_expires_at=None,
+            parts_made=count,
+            parts_open=len(parts),
+            fail_fast=fail_fast,
+            message="",
+            rows_per_second=None,
+            eta_seconds=None,
         )
     job.parts_open = len(parts)
     return made

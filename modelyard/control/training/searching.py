@@ -169,7 +169,7 @@ class Told:
     def __call__(self, fraction: float, message: str, metrics: dict[str, Any]) -> None:
         done = self._before + round(fraction * (self._size - self._before))
         found = _best_of([self._metrics, metrics])
-        said = so_far(done, self._size, next(iter(found.values()), None))
+        said = so_far(done, self._size, found)
         self._report(done / self._size, said, metrics=found)
         self._report.log(said)
         if fraction == 1 or time.monotonic() - self._told_at >= TELL_SECONDS:
@@ -185,7 +185,7 @@ class Told:
             whole += size
             leaders.append(part.metrics)
         found = _best_of(leaders)
-        tell_waiting(self._training.pk, so_far(count, whole, next(iter(found.values()), None)), found)
+        tell_waiting(self._training.pk, so_far(count, whole, found), found)
 
 
 def _best_of(leaders: Sequence[dict[str, Any]]) -> dict[str, Any]:

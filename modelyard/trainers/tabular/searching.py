@@ -5,7 +5,7 @@ import itertools
 import math
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -127,19 +127,20 @@ def scores(material: Material, chosen: Sequence[Candidate], report: Report) -> I
     metric = search.metric or measuring.DEFAULT[material.task]
     folds = material.folds(search.folds, "parameters.search.folds")
     leader: float | None = None
-    report(0.0, so_far(0, len(chosen), None))
+    report(0.0, so_far(0, len(chosen), {}))
     for done, candidate in enumerate(chosen, 1):
         score = _score(material, candidate, metric, folds)
         if score.value is not None and (leader is None or measuring.better(metric, score.value, leader)):
             leader = score.value
         told = {metric: leader} if leader is not None else {}
-        report(done / len(chosen), so_far(done, len(chosen), leader), **told)
+        report(done / len(chosen), so_far(done, len(chosen), told), **told)
         yield score
 
 
-def so_far(done: int, count: int, leader: float | None) -> str:
-    """Return in words how far a search is."""
-    return f"{done} of {count} candidates" + (f", best so far {leader:.4g}" if leader is not None else "")
+def so_far(done: int, count: int, leader: Mapping[str, float]) -> str:
+    """Return in words how far a search is; `leader` is the metric and its best value, nothing before there is one."""
+    best_one = "".join(f", best {metric} so far {value:.4g}" for metric, value in leader.items())
+    return f"{done} of {count} candidates{best_one}"
 
 
 def _score(material: Material, candidate: Candidate, metric: str, folds: Sequence[Any]) -> Score:

@@ -122,6 +122,16 @@ def test_the_progress_of_one_that_waits_holds_the_mean_of_its_parts(parent: Job)
 
 
 @pytest.mark.django_db
+def test_the_time_that_was_left_of_a_run_is_not_that_of_its_parts(parent: Job) -> None:
+    held = claimed(parent)
+    services.report(held, 0.9, "on", rows_done=9, rows_total=10, rows_per_second=3.0, eta_seconds=0.3)
+    services.split(held, [Part("sum", ONES[0])])
+    waiting = Job.objects.with_parts_progress().get(pk=parent.pk)
+    assert waiting.waits
+    assert (waiting.pace["rows_per_second"], waiting.pace["eta_seconds"]) == (None, None)
+
+
+@pytest.mark.django_db
 def test_what_is_done_stays_done(parent: Job) -> None:
     """As a training whose search is spread: parts, a run that fits with the best, its registration, and the end."""
     seen = [done(parent)]

@@ -76,7 +76,7 @@ def test_what_parts_measure_makes_the_bytes_of_one_process(
     assert [part.payload for part in (first, second)] == [{"first": 0, "last": 2}, {"first": 2, "last": 4}]
     perform(first.pk)
     job.refresh_from_db()
-    assert job.message.startswith("2 of 4 candidates, best so far 0.9")
+    assert job.message.startswith("2 of 4 candidates, best balanced_accuracy so far 0.9")
     assert list(job.metrics) == ["balanced_accuracy"]
     claim(second.pk, "a worker that dies")
     expire(second)
