@@ -1,7 +1,7 @@
 """`modelyard precomputed`: answers of a scoring, stored by entity and told one by one."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 import typer
@@ -12,6 +12,9 @@ from modelyard.cli.options import Json, ModelName, Url
 from modelyard.cli.output import Done, curl, print_json, print_table
 from modelyard.cli.progress import progress_bar
 
+if TYPE_CHECKING:
+    from modelyard.client.records import Job
+
 app = typer.Typer(help="Store a scoring's answers by entity, and tell them one by one.", no_args_is_help=True)
 Number = Annotated[int, typer.Argument(min=1, help="As `precomputed list` shows it.", show_default=False)]
 
@@ -21,6 +24,7 @@ def list_precomputations(model: ModelName, url: Url = None, json: Json = False) 
     """List what stored answers a model had, the newest first."""
     with connected(url) as yard:
         found = yard.client.precomputations(model)
+        storing = [] if json else _storing(yard, model)
     if json:
         print_json(found)
         return
@@ -38,7 +42,17 @@ def list_precomputations(model: ModelName, url: Url = None, json: Json = False) 
         for each in found
     ]
     columns = ["number", "state", "version", "dataset", "entity", "answers", "who", "when"]
-    print_table("Precomputed", columns, rows, empty="none: `modelyard precomputed publish` stores a scoring's answers")
+    none = "none yet" if storing else "none: `modelyard precomputed publish` stores a scoring's answers"
+    print_table("Precomputed", columns, rows, empty=none)
+    for job in storing:
+        print(f"  storing  {job.about}: modelyard jobs watch {job.id}")
+
+
+def _storing(yard: Connection, model: str) -> list["Job"]:
+    """Return the jobs that store answers of the model just now, or will."""
+    states = ("queued", "running")
+    there = [job for state in states for job in yard.client.jobs(kind="precomputing", state=state)]
+    return [job for job in there if job.about.startswith(f"{model}:")]
 
 
 @app.command()

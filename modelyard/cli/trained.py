@@ -1,6 +1,6 @@
 """`modelyard training`: what a version's training told."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from modelyard.cli.connection import connected
@@ -9,7 +9,7 @@ from modelyard.cli.output import curl, print_json, print_table
 from modelyard.core.reference import parse_reference
 
 if TYPE_CHECKING:
-    from modelyard.client.records import Trained
+    from modelyard.client.records import MeasuredMetric, Trained
 
 MOST_CLASSES = 12
 MOST_CANDIDATES = 10
@@ -26,8 +26,7 @@ def training(version: Ref, url: Url = None, json: Json = False) -> None:
         return
     for line in _lines(told):
         print(line)
-    columns = ["metric", "held out", "baseline", "by k-fold", ""]
-    print_table("Metrics", columns, map(_cells, told.metrics), empty="no metrics were told")
+    _show_metrics(told.metrics)
     _show_confusion(told.confusion)
     _show_search(told.search)
     print(f"  curl     {same}")
@@ -54,10 +53,16 @@ def _of(rows: dict[str, Any]) -> str:
     return f"; {used:,} of {total:,} used" + (", drawn by the seed" if rows.get("drawn") else "")
 
 
-def _cells(one: Any) -> list[str]:
+def _show_metrics(measured: "Sequence[MeasuredMetric]") -> None:
+    by_folds = any(one.folds for one in measured)
+    columns = ["metric", "held out", "baseline", *["by k-fold"] * by_folds, ""]
+    print_table("Metrics", columns, [_cells(one, by_folds) for one in measured], empty="no metrics were told")
+
+
+def _cells(one: "MeasuredMetric", by_folds: bool) -> list[str]:
     usual = "" if one.baseline is None else f"{one.baseline:.6g}"
     folds = f"{one.folds['mean']:.6g} ± {one.folds['std']:.2g}" if one.folds else ""
-    return [one.name, f"{one.value:.6g}", usual, folds, "no better" if one.no_better else ""]
+    return [one.name, f"{one.value:.6g}", usual, *[folds] * by_folds, "no better" if one.no_better else ""]
 
 
 def _show_confusion(told: dict[str, Any] | None) -> None:

@@ -35,6 +35,16 @@ def test_warnings_rows_and_what_is_no_better_are_told() -> None:
     ]
 
 
+def test_what_was_not_measured_by_folds_has_no_column_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    trained._show_metrics(TOLD.metrics)
+    assert "k-fold" not in capsys.readouterr().out
+    folded = MeasuredMetric(name="f1", value=0.8, folds={"mean": 0.75, "std": 0.01})
+    trained._show_metrics([*TOLD.metrics, folded])
+    shown = capsys.readouterr().out
+    assert "by k-fold" in shown
+    assert "0.75 ± 0.01" in shown
+
+
 def test_candidates_that_failed_say_why(capsys: pytest.CaptureFixture[str]) -> None:
     found = [{"parameters": {"C": number}, "metric": "f1", "value": 0.5, "failure": None} for number in range(11)]
     trained._show_search([*found[:9], {"parameters": {"C": 9}, "metric": "f1", "value": None, "failure": "too small"}])

@@ -145,6 +145,12 @@ def value(given: Any) -> str:
 
 
 @register.filter
+def told(given: Any) -> str:
+    """Write what a job told as `value` does, a whole number with separators."""
+    return f"{given:,}" if isinstance(given, int) and not isinstance(given, bool) else value(given)
+
+
+@register.filter
 def metric(given: float, name: str) -> str:
     """Write a value of a metric, those whose names say so with their unit."""
     return amount(name, given)

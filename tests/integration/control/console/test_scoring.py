@@ -76,7 +76,8 @@ def test_it_is_asked_for_and_its_result_is_downloaded(
     assert viewer.get(f"{page}result/").status_code == 404
     finished(job, {Role.RESULT: b"plant,prediction\na,0\n", Role.FAILED: json.dumps({"row": 1}).encode() + b"\n"})
     shown = text_of(viewer.get(page))
-    assert "20 rows, 1 without a prediction" in shown
+    assert "309,400 rows, 1 without a prediction" in shown
+    assert "309400" not in shown.partition("All of it")[0]
     assert 'href="/t/yard/models/iris/versions/1/"' in shown
     assert "</svg>Download CSV, 21 B</a>" in shown
     assert "</svg>Download the failed rows, 11 B</a>" in shown
@@ -128,7 +129,7 @@ def finished(job: Job, files: dict[Role, bytes]) -> None:
         artifact = Artifact.objects.of(job.tenant).get(digest=stored.digest)
         ScoredFile.objects.create(tenant=job.tenant, job=job, role=role, artifact=artifact)
         told[role] = {"pieces": [stored.digest], "size_bytes": stored.size_bytes}
-    said = {"dataset": "flowers:1", "version": "iris:1", "format": "csv", "rows": 20, "failed_rows": 1}
+    said = {"dataset": "flowers:1", "version": "iris:1", "format": "csv", "rows": 309400, "failed_rows": 1}
     jobs.finish(held, {**said, "files": told})
 
 

@@ -117,3 +117,11 @@ def test_counts_and_rates_are_whole_and_have_separators() -> None:
 def test_entries_are_those_of_a_table_whatever_its_keys() -> None:
     assert console.entries({"items": 1, "keys": 2}) == [("items", 1), ("keys", 2)]
     assert console.entries("") == []
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [(309400, "309,400"), (20, "20"), (True, "true"), (0.25, "0.25"), ("late:1", "late:1"), (None, "missing")],
+)
+def test_what_a_job_told(given: object, text: str) -> None:
+    assert console.told(given) == text
