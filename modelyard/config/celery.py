@@ -10,7 +10,7 @@ from typing import Any
 
 from celery import Celery
 from celery.platforms import SecurityWarning
-from celery.signals import worker_shutting_down
+from celery.signals import worker_ready, worker_shutting_down
 from django.conf import settings
 from structlog import get_logger
 
@@ -107,11 +107,18 @@ def run_worker(concurrency: int = 2, patience_seconds: float = PATIENCE_SECONDS)
         timer.start()
 
     make_folders(settings.MODELYARD)
+    worker_ready.connect(_prepare, weak=False)
     worker_shutting_down.connect(stopping, weak=False)
     # Celery warns root of pickled messages; ours are JSON, and `modelyard doctor` speaks of root.
     warnings.simplefilter("ignore", SecurityWarning)
     arguments = ["--quiet", "worker", "--pool", "threads", "--concurrency", str(concurrency), "--loglevel", "WARNING"]
     app.worker_main([*arguments, "--without-gossip", "--without-mingle", "--without-heartbeat"])
+
+
+def _prepare(**_: Any) -> None:
+    from modelyard.control.scoring.kept import prepare
+
+    prepare()
 
 
 def _give_back() -> None:

@@ -1,7 +1,8 @@
 """What a sandboxed child does: lock the files, import, lock the system calls, then call the target.
 
-Run as a script (`python -I child.py`) with the job as JSON on standard input. Its answer, JSON, goes to a pipe of
-its own. Nothing is pickled in either direction, and the parent believes nothing that comes back.
+Run as a script (`python -I child.py ROOT`) with the job as JSON on standard input. Its answer, JSON, goes to a pipe of
+its own. Nothing is pickled in either direction, and the parent believes nothing that comes back. One that is to wait
+for its job (`child.py ROOT FD MODULE...`) imports the modules first, and then writes a byte to the pipe.
 
 It may be run by the interpreter of another environment: it, and what it imports of this package before the target,
 needs the standard library of CPython 3.10 alone (`docs/decisions/0007-other-interpreters.md`).
@@ -15,6 +16,21 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+
+
+def _warm(fd: int, modules: list[str]) -> None:
+    _import(modules)
+    if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208
+        os._exit(1)  # it could not be locked any more
+    os.write(fd, b"+")
+
+
+def _import(modules: list[str]) -> None:
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError:
+            continue  # an extra that is not installed; the target says so where it matters
 
 
 def _read_job() -> dict[str, Any]:
@@ -51,11 +67,7 @@ def _lock(job: dict[str, Any]) -> None:
     limits = Limits(**job["limits"])
     layers.lock_files([*reads, scratch], [] if lasting else [scratch], limits, lasting)
     privileges.die_with(job["parent"])
-    for name in job["preload"]:
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError:
-            continue  # an extra that is not installed; the target says so where it matters
+    _import(job["preload"])
     if job["seccomp"]:
         number, program = job["seccomp"]
         layers.lock_calls(number, base64.b64decode(program))
@@ -83,10 +95,15 @@ def _call(job: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Do the one job and leave without running what anybody registered for the end."""
-    job = _read_job()
-    sys.path.insert(0, job["root"])  # first: another environment may have a package of this name
+    root = sys.argv[1]
+    sys.path.insert(0, root)  # first: another environment may have a package of this name
     importlib.import_module("modelyard")  # while its folder can be listed; its modules are found through it later
-    sys.path.remove(job["root"])
+    sys.path.remove(root)
+    if sys.argv[2:]:
+        _warm(int(sys.argv[2]), sys.argv[3:])
+    job = _read_job()
+    os.environ.update(HOME=job["scratch"], TMPDIR=job["scratch"])
+    os.chdir(job["scratch"])
     _lock(job)
     answer = _call(job)
     try:

@@ -6,12 +6,9 @@ import os
 import select
 import signal
 import stat
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -21,46 +18,16 @@ from modelyard.core.errors import Unavailable
 from modelyard.core.settings import MIB
 from modelyard.sandbox import layers, seccomp
 from modelyard.sandbox.limits import Crashed, Limits
+from modelyard.sandbox.newborn import Newborn, Spare
 
-_CHILD = Path(__file__).resolve().with_name("child.py")
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _JOB_SECONDS = 30.0
 """An interpreter that has not read its job by then hangs: another environment's, say, on a disk that is gone."""
 
-_spawners: dict[int, ThreadPoolExecutor] = {}
-_spawners_lock = threading.Lock()
-
-
-def _spawner() -> ThreadPoolExecutor:
-    """Return this process's one thread that starts children: they die with the thread that started them."""
-    with _spawners_lock:
-        pid = os.getpid()
-        if pid not in _spawners:
-            _spawners.clear()
-            _spawners[pid] = ThreadPoolExecutor(1, thread_name_prefix="sandbox-spawner")
-        return _spawners[pid]
-
-
-def _environment(scratch: Path, threads: int) -> dict[str, str]:
-    """Return all that the child sees of an environment."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    folder = str(scratch)
-    return {
-        "HOME": folder,
-        "TMPDIR": folder,
-        "LANG": "C.UTF-8",
-        "PATH": "/nonexistent",
-        "JOBLIB_MULTIPROCESSING": "0",
-        "LOKY_MAX_CPU_COUNT": str(threads),
-        "ARROW_DEFAULT_MEMORY_POOL": "system",
-        "PYTHONHASHSEED": "0",
-        **dict.fromkeys(names, str(threads)),
-    }
-
 
 class SandboxProcess:
     """One child. `answers` is the reading end of its pipe, `orders` the writing end of its standard input. `python` is
-    another environment's interpreter, which then needs nothing of ours installed.
+    another environment's interpreter, which then needs nothing of ours installed; a `spare` is taken where one waits.
 
     Raises (when made):
         Misconfigured: where the sandbox is not whole.
@@ -78,14 +45,15 @@ class SandboxProcess:
         preload: Sequence[str] = (),
         lasting: bool = False,
         python: Path | None = None,
+        spare: Spare | None = None,
     ) -> None:
         layers.require(limits)
         self._limits = limits
         self._scratch = scratch.resolve()
-        self._python = str(python or sys.executable)
-        self.answers, theirs = os.pipe()
+        newborn = spare.take(limits.threads) if spare else None
+        self._newborn = newborn or Newborn(str(python or sys.executable), limits.threads)
+        self._process = self._newborn.process
         job = {
-            "root": str(layers.PACKAGE.parent),
             "target": target,
             "arguments": dict(arguments),
             "read": [str(path.resolve()) for path in read],
@@ -94,18 +62,10 @@ class SandboxProcess:
             "preload": list(preload),
             "lasting": lasting,
             "parent": os.getpid(),
-            "answer_fd": theirs,
+            "answer_fd": self._newborn.theirs,
         }
-        try:
-            self._process = _spawner().submit(self._spawn, theirs).result()
-        except (OSError, RuntimeError) as error:  # RuntimeError: there is no thread left
-            os.close(self.answers)
-            raise Unavailable("a sandboxed child could not be started; try again later") from error
-        finally:
-            os.close(theirs)
         assert self._process.stdin is not None  # noqa: S101
         self.orders = self._process.stdin.fileno()
-        os.set_blocking(self.answers, False)
         os.set_blocking(self.orders, False)
         try:
             text = json.dumps({**job, "seccomp": self._filter()}).encode()
@@ -138,18 +98,9 @@ class SandboxProcess:
         number, program = seccomp.program_for(self.pid)
         return number, base64.b64encode(program).decode()
 
-    def _spawn(self, theirs: int) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            [self._python, "-I", "-B", "-X", "utf8", str(_CHILD)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=_environment(self._scratch, self._limits.threads),
-            cwd=self._scratch,
-            pass_fds=(theirs,),
-            start_new_session=True,
-            bufsize=0,
-        )
+    @property
+    def answers(self) -> int:
+        return self._newborn.answers
 
     @property
     def pid(self) -> int:
@@ -179,22 +130,11 @@ class SandboxProcess:
 
     def kill(self) -> None:
         """Kill it, from any thread; whoever waits for its answer sees it end, and then calls `end`."""
-        if self._process.poll() is None:
-            try:
-                os.killpg(self._process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                self._process.kill()
+        self._newborn.kill()
 
     def end(self) -> int:
         """Kill it, reap it and close every descriptor; return its exit status."""
-        self.kill()
-        status = self._process.wait()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        if self.answers >= 0:
-            os.close(self.answers)
-            self.answers = -1
-        return status
+        return self._newborn.end()
 
 
 def usage(folder: Path, most_entries: int) -> tuple[int, int]:

@@ -15,12 +15,15 @@ from modelyard.core.signature import Signature
 from modelyard.runtimes.frames import FrameError, encode, read_batch
 from modelyard.sandbox.isolated import IsolatedRuntime
 from modelyard.sandbox.limits import Limits
+from modelyard.sandbox.newborn import Spare
 from modelyard.sandbox.process import SandboxProcess, deadline_after
 from modelyard.sandbox.run import plain_text
 from modelyard.sandbox.talking import Died, Exceeded, Watch, receive, send
 
 _SERVE = "modelyard.scoring.child:serve"
 _PRELOAD = ("numpy", "msgspec", "pyarrow", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet")
+_GRAPH = "onnxruntime"
+SPARE = Spare(("modelyard.sandbox.layers", "modelyard.core.errors", *_PRELOAD, _GRAPH, _SERVE.partition(":")[0]))
 _START_SECONDS = 120.0
 _MOST = (64 << 20, 1 << 30)
 """Bytes of a header and of a body: the rows of one chunk, or the failed rows of a part."""
@@ -84,7 +87,7 @@ class Scorer:
             "keep": list(wanted.keep),
             "form": wanted.form,
         }
-        graph = () if wanted.isolated else ("onnxruntime",)
+        graph = () if wanted.isolated else (_GRAPH,)
         self._child = SandboxProcess(
             _SERVE,
             arguments,
@@ -93,6 +96,7 @@ class Scorer:
             limits=limits,
             preload=(*_PRELOAD, *graph),
             lasting=True,
+            spare=SPARE,
         )
         try:
             with _told_of_a_job():

@@ -105,7 +105,7 @@ class World:
 
     def kill_child(self) -> bool:
         """Kill one sandboxed child of a worker; False when there is none just now."""
-        found = [pid for worker in self.running["worker"] for pid in children_of(worker.pid)]
+        found = [pid for worker in self.running["worker"] for pid in children_of(worker.pid) if not _is_spare(pid)]
         if not found:
             return False
         with suppress(ProcessLookupError):
@@ -128,6 +128,13 @@ def children_of(pid: int) -> list[int]:
         with suppress(OSError):
             found += [int(text) for text in (task / "children").read_text().split()]
     return found
+
+
+def _is_spare(pid: int) -> bool:
+    """Tell whether a child waits for a scoring: none is asked for here."""
+    with suppress(OSError):
+        return b"modelyard.scoring.child" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
 
 
 def until(condition: Callable[[], bool], seconds: float) -> float:

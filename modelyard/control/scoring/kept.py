@@ -1,11 +1,13 @@
-"""Scorers that wait for the next part of the same job: starting one costs as much as scoring a million rows."""
+"""Scorers that wait for the next part of the same job, and a child that waits to become one: starting one costs as much
+as scoring a million rows."""
 
 import threading
 import time
 from collections.abc import Callable
 from uuid import UUID
 
-from modelyard.scoring.scorer import Scorer
+from modelyard.sandbox import layers
+from modelyard.scoring.scorer import SPARE, Scorer
 
 IDLE_SECONDS = 5.0
 MOST = 2
@@ -54,11 +56,19 @@ def give(job: UUID, kept: Kept) -> None:
     timer.start()
 
 
+def prepare() -> None:
+    """Have a child ready for the next scoring, where the sandbox is whole."""
+    if not layers.missing():
+        SPARE.keep()
+
+
 def close_idle(seconds: float = IDLE_SECONDS) -> None:
-    """Close those that have waited so long."""
+    """Close those that have waited so long, and prepare for what comes after them."""
     before = time.monotonic() - seconds
     with _lock:
         idle = [one for one in _waiting if one[1].since <= before]
         _waiting[:] = [one for one in _waiting if one[1].since > before]
     for _, kept in idle:
         kept.close()
+    if idle:
+        prepare()

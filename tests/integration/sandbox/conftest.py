@@ -120,7 +120,7 @@ def children() -> list[int]:
 @pytest.fixture(autouse=True)
 def _nothing_left() -> Iterator[None]:
     """No test of the sandbox leaves a process or a descriptor more than there were."""
-    from modelyard.sandbox.process import _spawner
+    from modelyard.sandbox.newborn import _spawner
 
     _spawner().submit(int).result()
     before = descriptors(), len(children())

@@ -20,7 +20,7 @@ from modelyard.core.errors import ModelFailed, ModelRefused, Unavailable
 from modelyard.core.settings import MIB
 from modelyard.core.signature import Column, DataType, Output, Role, Signature
 from modelyard.core.tensors import Batch
-from modelyard.sandbox import process
+from modelyard.sandbox import newborn, process
 from modelyard.sandbox.isolated import IsolatedRuntime
 from modelyard.sandbox.limits import Limits
 
@@ -127,7 +127,7 @@ def test_a_start_that_fails_in_any_way_is_told_and_tried_again(
 ) -> None:
     _kill(runtime)
     with monkeypatch.context() as patched:
-        patched.setattr(process, "_spawner", _no_thread)
+        patched.setattr(newborn, "_spawner", _no_thread)
         with pytest.raises(Unavailable, match="could not be started"):
             runtime.predict(Batch(1, matrix=X[:1]))
         patched.setattr(runtime, "_start", lambda: {}["nobody expects this"])

@@ -17,7 +17,7 @@ from modelyard.control.jobs.work import perform
 from modelyard.control.tenancy.models import AuditEntry, Scope, Tenant
 from modelyard.control.tenancy.services import Actor, system_actor
 from modelyard.core.errors import Cancelled, Conflict, Forbidden, NotFound
-from modelyard.sandbox.process import _spawner
+from modelyard.sandbox.newborn import _spawner
 from tests.integration.control.jobs import poison
 from tests.integration.control.jobs.handlers import Summing
 from tests.integration.control.jobs.test_services import Kind, claimed, effects, expire
