@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, connection
 
 from modelyard.config import folders
 from modelyard.config.celery import tell
@@ -81,6 +81,7 @@ def chores() -> list[Chore]:
         Chore("served", 3600.0, served_bytes.sweep),
         Chore("artifacts", 600.0, uploads.sweep),
         Chore("sign-ins", 600.0, sign_ins.sweep),
+        Chore("connection", 60.0, connection.close),
         Chore("runs", 600.0, tending.sweep),
         Chore("orphans", 3600.0, uploads.adopt),
     ]
@@ -96,7 +97,6 @@ def tend(stop: threading.Event, work: Iterable[Chore] | None = None) -> None:
     log.info("tend_started", chores=[chore.name for chore in rounds])
     woken, waiting = False, waker()
     while not stop.is_set():
-        close_old_connections()
         for chore in rounds:
             if stop.is_set():
                 break

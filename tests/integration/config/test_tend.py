@@ -77,7 +77,7 @@ def test_a_chore_that_fails_for_hours_stops_nothing() -> None:
     assert 0 < chore.due - time.monotonic() <= tend.LONGEST_PAUSE_SECONDS
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_all_chores_run_on_an_empty_installation() -> None:
     names = []
     for chore in tend.chores():
@@ -96,6 +96,7 @@ def test_all_chores_run_on_an_empty_installation() -> None:
         "served",
         "artifacts",
         "sign-ins",
+        "connection",
         "runs",
         "orphans",
     ]
