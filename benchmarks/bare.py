@@ -17,9 +17,9 @@ ROWS = 65_536
 OURS = {"compression": "zstd", "compression_level": 1, "use_dictionary": False}
 
 
-def main(dataset: str, graph: str, out: str, encoding: str = "default") -> None:
-    """Score a table with a graph into a Parquet file; print the seconds that it took, and those of the processor,
-    imports left out of both."""
+def main(dataset: str, graph: str, out: str, encoding: str = "default", part: int = 0, parts: int = 1) -> None:
+    """Score a table, or one of its even parts, with a graph into a Parquet file; print the seconds that it took, and
+    those of the processor, imports left out of both."""
     began, used = time.perf_counter(), time.process_time()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -30,7 +30,8 @@ def main(dataset: str, graph: str, out: str, encoding: str = "default") -> None:
     writer = None
     matrix = len(inputs) == 1
     columns = None if matrix else [one.name for one in inputs]
-    for batch in file.iter_batches(batch_size=ROWS, columns=columns, use_threads=False):
+    cuts = [file.num_row_groups * one // parts for one in (part, part + 1)]
+    for batch in file.iter_batches(ROWS, row_groups=list(range(*cuts)), columns=columns, use_threads=False):
         arrays = [column.to_numpy(zero_copy_only=False) for column in batch.columns]
         if matrix:
             feed = {inputs[0].name: np.column_stack(arrays).astype(_type(inputs[0]), copy=False)}
@@ -60,4 +61,4 @@ def _type(taken: "onnxruntime.NodeArg") -> type:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:5], *map(int, sys.argv[5:]))
