@@ -76,17 +76,24 @@ def test_a_strangers_404_is_that_of_a_missing_model(shared_yard: Yard, client: h
     body = {"rows": [FIT]}
     with httpx2.Client(base_url=server, headers={"authorization": f"Bearer {STRANGER}"}) as stranger:
         wait_until(lambda: stranger.post("/predict/iris", json=body).status_code == 404)
-        paths = [
-            "/predict/{}",
-            "/predict/{}:1",
-            "/predict/{}@x",
-            "/v2/models/{}/infer",
-            "/v2/models/{}/versions/1/infer",
+        asks = [
+            ("POST", "/predict/{}"),
+            ("POST", "/predict/{}:1"),
+            ("POST", "/predict/{}@champion"),
+            ("GET", "/predict/{}"),
+            ("GET", "/v2/models/{}"),
+            ("GET", "/v2/models/{}/ready"),
+            ("GET", "/v2/models/{}/versions/1"),
+            ("GET", "/v2/models/{}/versions/1/ready"),
+            ("POST", "/v2/models/{}/infer"),
+            ("POST", "/v2/models/{}/versions/1/infer"),
+            ("GET", "/precomputed/{}/1"),
         ]
-        for path in paths:
-            foreign = stranger.post(path.format("iris"), json=body)
-            missing = stranger.post(path.format("ghost"), json=body)
-            assert foreign.status_code == missing.status_code == 404
+        for method, path in asks:
+            sent = {"json": body} if method == "POST" else {}
+            foreign = stranger.request(method, path.format("iris"), **sent)
+            missing = stranger.request(method, path.format("ghost"), **sent)
+            assert foreign.status_code == missing.status_code == 404, path
             request_ids = (foreign.headers["x-request-id"], missing.headers["x-request-id"])
             texts = (
                 foreign.text.replace(request_ids[0], "").replace("iris", "M"),
