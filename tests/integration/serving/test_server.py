@@ -229,8 +229,10 @@ def test_digits_many_columns_many_rows(yard: Yard, digits: Trained, serve: Calla
 
 
 def test_the_data_plane_imports_no_django() -> None:
+    """Nor does the command that starts it."""
     program = (
-        "import sys; import modelyard.serving.standalone; print([m for m in sys.modules if 'django' in m.lower()])"
+        "import json, sys; import modelyard.cli.main, modelyard.serving.standalone;"
+        "print(json.dumps([m for m in sys.modules if 'django' in m.lower()]))"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert json.loads(found.stdout) == []
