@@ -32,20 +32,26 @@ def set_alias(
     model: ModelName,
     name: NewName,
     number: Annotated[int, typer.Argument(min=1, help="The version's number.", show_default=False)],
+    despite_consumers: Despite = False,
     url: Url = None,
     json: Json = False,
 ) -> None:
     """Let a name mean a version from now on."""
     with connected(url) as yard:
         before = _number(yard, model, name)
-        made = yard.client.set_alias(model, name, number)
+        made = yard.client.set_alias(model, name, number, despite_consumers=despite_consumers)
         same = before == made.version
-        back = _set(model, name, before) if before else f"modelyard aliases remove {model} {name}"
+        told = " --despite-consumers" * despite_consumers
+        back = _set(model, name, before) + told if before else f"modelyard aliases remove {model} {name}"
         Done(
             f"{model}@{made.name} is {model}:{made.version}" + ("; it was so already" * same),
             result=made,
             console=yard.console(model),
-            curl=curl("PUT", yard.api(f"models/{model}/aliases/{name}/"), json_body={"version": number}),
+            curl=curl(
+                "PUT",
+                yard.api(f"models/{model}/aliases/{name}/"),
+                json_body={"version": number, **({"despite_consumers": True} if told else {})},
+            ),
             undo=None if same else back,
         ).show(json)
 

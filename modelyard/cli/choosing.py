@@ -8,7 +8,7 @@ import typer
 
 from modelyard.cli import usage
 from modelyard.cli.connection import connected
-from modelyard.cli.options import Json, ModelName, Reason, Url
+from modelyard.cli.options import Despite, Json, ModelName, Reason, Url
 from modelyard.cli.output import Done, curl, print_json, print_table
 from modelyard.core.metrics import Direction, amount
 from modelyard.core.reference import VERSION, Reference, parse_reference
@@ -66,6 +66,7 @@ def select(
         int | None, typer.Option(help="Refuse when another version wins than this one.", show_default=False)
     ] = None,
     reason: Reason = "",
+    despite_consumers: Despite = False,
     url: Url = None,
     json: Json = False,
 ) -> None:
@@ -76,6 +77,7 @@ def select(
         "metric": metric, "direction": direction, "constraints": constraint or [], "alias": alias, "activate": activate,
         "pool_aliases": among or [], "pool_from": first, "pool_to": last, "expect": expect, "reason": reason,
         "pool_since": usage.moment("--since", since) if since else None,
+        "despite_consumers": despite_consumers,
     }  # fmt: skip
     with connected(url) as yard:
         from modelyard.client.choosing import wish
@@ -109,10 +111,12 @@ def _undo(model: str, alias: str, call: dict[str, Any] | None) -> str | None:
     """Return the command that is the server's call to take the change back."""
     if call is None:
         return None
-    number = (call.get("body") or {}).get("version")
+    body = call.get("body") or {}
+    number, told = body.get("version"), " --despite-consumers" if body.get("despite_consumers") else ""
     if call["verb"] == "alias":
-        return f"modelyard aliases {'set' if number else 'remove'} {model} {alias}" + (f" {number}" if number else "")
-    return f"modelyard {call['verb']} {model}" + (f":{number}" if number else "")
+        back = f"modelyard aliases {'set' if number else 'remove'} {model} {alias}" + (f" {number}" if number else "")
+        return back + told
+    return f"modelyard {call['verb']} {model}" + (f":{number}" if number else "") + told
 
 
 def _show_choice(chosen: "Selection", by: str) -> None:

@@ -46,11 +46,14 @@ def _cells(version: "Version") -> list[Any]:
     return [version, state, weight, aliases, version.format, size, p95, metrics, version.created_by, when]
 
 
-def promote(version: Ref, reason: Reason = "", url: Url = None, json: Json = False) -> None:
+def promote(
+    version: Ref, reason: Reason = "", despite_consumers: Despite = False, url: Url = None, json: Json = False
+) -> None:
     """Let a version answer all requests for its model."""
     with connected(url) as yard:
-        now = yard.client.promote(version, reason=reason)
-        _deployed(yard, now, "promote", {"version": now.champion, "reason": reason}, json)
+        now = yard.client.promote(version, reason=reason, despite_consumers=despite_consumers)
+        body = {"version": now.champion, "reason": reason, "despite_consumers": despite_consumers}
+        _deployed(yard, now, "promote", body, json)
 
 
 def rollback(model: ModelName, reason: Reason = "", url: Url = None, json: Json = False) -> None:
@@ -92,7 +95,8 @@ def _undo(model: str, call: dict[str, Any] | None) -> str | None:
     if call is None:
         return None
     number = call.get("body", {}).get("version")
-    return f"modelyard {call['verb']} {model}" + (f":{number}" if number else "")
+    told = " --despite-consumers" if call.get("body", {}).get("despite_consumers") else ""
+    return f"modelyard {call['verb']} {model}" + (f":{number}" if number else "") + told
 
 
 def delete(

@@ -3,7 +3,7 @@
 from modelyard.client.connected import Connected
 from modelyard.client.records import Alias, Version
 from modelyard.client.serving import await_served
-from modelyard.client.transport import API, despite
+from modelyard.client.transport import API, despite, told
 from modelyard.core.errors import InvalidInput, NotFound
 from modelyard.core.reference import Reference, check_name, parse_reference
 
@@ -15,10 +15,12 @@ class Aliases(Connected):
         """Return a model's aliases, by name."""
         return list(self._list(f"{API}/models/{check_name(model, 'a model')}/aliases/", Alias))
 
-    def set_alias(self, model: str, name: str, version: Version | int | str, *, wait: bool = True) -> Alias:
-        """Let `model@name` mean `version` from now on; `version` and `wait` as in `promote`."""
+    def set_alias(
+        self, model: str, name: str, version: Version | int | str, *, wait: bool = True, despite_consumers: bool = False
+    ) -> Alias:
+        """Let `model@name` mean `version` from now on; `version`, `wait` and consumers as in `promote`."""
         _, number = self._chosen(model, version)
-        alias = self._send("PUT", _alias_path(model, name), Alias, {"version": number})
+        alias = self._send("PUT", _alias_path(model, name), Alias, {"version": number, **told(despite_consumers)})
         if wait:
             await_served(self._data, f"{model}@{name}", alias.version)
         return alias

@@ -133,6 +133,7 @@ class Choosing(Connected):
         expect: int | None = None,
         reason: str = "",
         wait: bool = True,
+        despite_consumers: bool = False,
     ) -> Selection:
         """Choose the best ready version of a model by a metric; let an alias name it, or activate it, or only tell.
 
@@ -144,7 +145,7 @@ class Choosing(Connected):
             pool_aliases, pool_from, pool_to, pool_since: look only at what these name, at these numbers, at what was
                 pushed since.
             expect: the winner that was told before; is it another one now, nothing is changed.
-            wait: as in `promote`.
+            wait, despite_consumers: as in `promote`.
 
         Raises:
             Conflict: when no version keeps to the constraints; `details["losers"]` says why of each.
@@ -156,11 +157,11 @@ class Choosing(Connected):
         body = wish(
             metric=metric, direction=direction, constraints=listed(constraints), alias=alias,
             activate=activate, pool_aliases=listed(pool_aliases), pool_from=pool_from, pool_to=pool_to,
-            pool_since=pool_since, expect=expect, reason=reason,
+            pool_since=pool_since, expect=expect, reason=reason, despite_consumers=despite_consumers,
         )  # fmt: skip
         path = f"{API}/models/{check_name(model, 'a model')}/select"
         if not (alias or activate):
-            body.pop("reason", None)
+            body = {name: value for name, value in body.items() if name not in ("reason", "despite_consumers")}
             return self._get(path, Selection, body)
         selection = self._send("POST", path, Selection, body)
         if wait:

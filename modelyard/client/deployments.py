@@ -5,7 +5,7 @@ from typing import Any
 from modelyard.client.aliases import Aliases
 from modelyard.client.records import Deployment, Version
 from modelyard.client.serving import await_served
-from modelyard.client.transport import API
+from modelyard.client.transport import API, told
 from modelyard.core.reference import check_name
 
 
@@ -13,7 +13,13 @@ class Deployments(Aliases):
     """What `Client` inherits."""
 
     def promote(
-        self, model: str, version: Version | int | str | None = None, *, reason: str = "", wait: bool = True
+        self,
+        model: str,
+        version: Version | int | str | None = None,
+        *,
+        reason: str = "",
+        wait: bool = True,
+        despite_consumers: bool = False,
     ) -> Deployment:
         """Let a `ready` version answer all requests for its model.
 
@@ -24,13 +30,15 @@ class Deployments(Aliases):
 
         Raises:
             Conflict: when it is not `ready`.
+            InUse: when declared consumers ask in a way that it refuses and that was answered so far, and not
+                `despite_consumers`.
 
         Example:
             >>> yard.promote("iris", 3)
             >>> yard.promote("iris:3", reason="better on the new sensors")
         """
         name, number = self._chosen(model, version)
-        return self._deploy(name, "promote", {"version": number, "reason": reason}, wait)
+        return self._deploy(name, "promote", {"version": number, "reason": reason, **told(despite_consumers)}, wait)
 
     def rollback(self, model: str, *, reason: str = "", wait: bool = True) -> Deployment:
         """Serve again what was served before; called again, what was served before that."""

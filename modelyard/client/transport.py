@@ -65,6 +65,11 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
+def told(consumers: bool) -> dict[str, bool]:
+    """Return what a body says of consumers who were told."""
+    return {"despite_consumers": True} if consumers else {}
+
+
 def despite(consumers: bool) -> str:
     """Return the query that says that those who depend on it were told, where they were."""
     return "?despite_consumers=true" if consumers else ""

@@ -19,10 +19,10 @@ from modelyard.control.deployments.serializers import (
     ChangedDeployment,
     ChangeSerializer,
     DeploymentSerializer,
+    Despite,
     PlanRecordSerializer,
     Promotion,
     Reason,
-    Stop,
 )
 from modelyard.control.deployments.undo import undo_of
 from modelyard.control.registry.charters import shortfalls_of
@@ -59,20 +59,23 @@ class Changes(ViewSet):
 
     scopes = {"POST": Scope.WRITE}
 
-    @extend_schema(request=Reason, responses=ChangeSerializer)
+    @extend_schema(request=Despite, responses=ChangeSerializer)
     def activate(self, request: Request, name: str, number: int) -> Response:
         """Let this version answer everything."""
         actor = actor_of(request)
         version = find_version(actor.tenant, name, number)
-        return self._answer(version.model, services.activate(actor=actor, version=version, **checked(Reason, request)))
+        given = checked(Despite, request)
+        record = services.activate(actor=actor, version=version, **given)
+        return self._answer(version.model, record, given["despite_consumers"])
 
     @extend_schema(request=Promotion, responses=ChangeSerializer)
     def promote(self, request: Request, name: str) -> Response:
         """Let the version of that number answer everything."""
         actor = actor_of(request)
         model, given = find_model(actor.tenant, name), checked(Promotion, request)
-        record = services.promote(actor=actor, model=model, number=given["version"], reason=given["reason"])
-        return self._answer(model, record)
+        number = given.pop("version")
+        record = services.promote(actor=actor, model=model, number=number, **given)
+        return self._answer(model, record, given["despite_consumers"])
 
     @extend_schema(request=Reason, responses=ChangeSerializer)
     def rollback(self, request: Request, name: str) -> Response:
@@ -81,16 +84,16 @@ class Changes(ViewSet):
         model = find_model(actor.tenant, name)
         return self._answer(model, services.rollback(actor=actor, model=model, **checked(Reason, request)))
 
-    @extend_schema(request=Stop, responses=ChangeSerializer)
+    @extend_schema(request=Despite, responses=ChangeSerializer)
     def deactivate(self, request: Request, name: str) -> Response:
         """Answer no more for the model's name alone; by number and by alias its versions answer on."""
         actor = actor_of(request)
         model = find_model(actor.tenant, name)
-        return self._answer(model, services.deactivate(actor=actor, model=model, **checked(Stop, request)))
+        return self._answer(model, services.deactivate(actor=actor, model=model, **checked(Despite, request)))
 
-    def _answer(self, model: Model, record: PlanRecord) -> Response:
+    def _answer(self, model: Model, record: PlanRecord, despite: bool = False) -> Response:
         changed = record.appended
-        undo = undo_of(record, model.name) if changed else None
+        undo = undo_of(record, model.name, despite=despite) if changed else None
         champion = record.as_plan().champion
         notes = (
             []

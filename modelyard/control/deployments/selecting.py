@@ -77,6 +77,7 @@ def select(
     activates: bool = False,
     expect: int | None = None,
     reason: str = "",
+    despite_consumers: bool = False,
 ) -> Selection:
     """Choose the best ready version; let `alias` name it, or activate it, or, with neither, only tell.
 
@@ -88,6 +89,7 @@ def select(
         InvalidInput: when no metric is named, or nobody has it, a constraint is none, the direction is not known, or
             the alias may not be moved.
         Conflict: when nobody can be chosen, or the winner is not `expect`; why is in the message and the details.
+        HasConsumers: when the winner refuses what consumers may ask as things are, and nothing was said of them.
     """
     require(actor, Scope.WRITE if alias or activates else Scope.READ)
     parsed = _constraints(constraints)
@@ -107,9 +109,9 @@ def select(
         before = champion.as_plan().champion if champion else None
         changed, undo = False, None
         if alias:
-            changed, undo = _name(actor, locked, alias, choice.winner)
+            changed, undo = _name(actor, locked, alias, choice.winner, despite_consumers)
         elif activates:
-            changed, undo = _activate(actor, locked, choice, wish, reason)
+            changed, undo = _activate(actor, locked, choice, wish, reason, despite_consumers)
         selection = Selection(wish, choice, before, alias, activates, changed, undo)
         if changed:
             details = selection.facts()
@@ -172,20 +174,22 @@ def _check_expected(model: Model, choice: Choice, expect: int | None) -> None:
     raise Conflict(f"version {expect} is not the best: {why}; {now}. Nothing was changed; look again, then choose")
 
 
-def _name(actor: Actor, model: Model, alias: str, winner: Version) -> tuple[bool, dict[str, Any] | None]:
+def _name(actor: Actor, model: Model, alias: str, winner: Version, despite: bool) -> tuple[bool, dict[str, Any] | None]:
     before = model.aliases.filter(name=alias).values_list("version__number", flat=True).first()
     if before == winner.number:
         return False, None
-    move_alias(actor=actor, model=model, name=alias, version=winner)
-    return True, alias_undo(model.name, alias, before)
+    move_alias(actor=actor, model=model, name=alias, version=winner, despite_consumers=despite)
+    return True, alias_undo(model.name, alias, before, despite=despite)
 
 
 def _activate(
-    actor: Actor, model: Model, choice: Choice, wish: Wish, reason: str
+    actor: Actor, model: Model, choice: Choice, wish: Wish, reason: str, despite: bool
 ) -> tuple[bool, dict[str, Any] | None]:
     why = reason or f"selected by {wish.metric}: {choice.value:.6g}, the best of {len(choice.losers) + 1}"
-    appended: PlanRecord = services.activate(actor=actor, version=choice.winner, reason=why[: services.MAX_REASON])
-    return (True, undo_of(appended, model.name)) if appended.appended else (False, None)
+    appended: PlanRecord = services.activate(
+        actor=actor, version=choice.winner, reason=why[: services.MAX_REASON], despite_consumers=despite
+    )
+    return (True, undo_of(appended, model.name, despite=despite)) if appended.appended else (False, None)
 
 
 def _agreed_metric(model: Model) -> str:

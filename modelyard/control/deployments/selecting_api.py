@@ -10,7 +10,7 @@ from rest_framework.viewsets import ViewSet
 
 from modelyard.control.deployments.selecting import MOST_ALIASES, MOST_CONSTRAINTS, select
 from modelyard.control.deployments.selection import Pool
-from modelyard.control.deployments.serializers import Reason, UndoSerializer
+from modelyard.control.deployments.serializers import Despite, UndoSerializer
 from modelyard.control.registry.facts import MAX_METRIC_NAME
 from modelyard.control.registry.finding import find_model
 from modelyard.control.registry.serializers import LARGEST_NUMBER, NameField
@@ -61,7 +61,7 @@ class Wanted(Given):
     )
 
 
-class Selecting(Wanted, Reason):
+class Selecting(Wanted, Despite):
     """With neither `alias` nor `activate` it is only told which version would win."""
 
     alias = NameField(required=False, default="")

@@ -15,11 +15,11 @@ class Reason(Given):
     reason = serializers.CharField(max_length=MAX_REASON, required=False, allow_blank=True, default="")
 
 
-class Stop(Reason):
+class Despite(Reason):
     despite_consumers = DespiteConsumers()
 
 
-class Promotion(Reason):
+class Promotion(Despite):
     version = serializers.IntegerField(min_value=1, max_value=LARGEST_NUMBER)
 
 

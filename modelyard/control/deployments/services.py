@@ -13,7 +13,7 @@ import msgspec
 from django.db import transaction
 
 from modelyard.control.deployments.models import Arm, Deployment, PlanRecord
-from modelyard.control.registry.consumers import check_consumers
+from modelyard.control.registry.consumers import check_callers, check_consumers
 from modelyard.control.registry.facts import check_text
 from modelyard.control.registry.models import Model, Version, VersionState
 from modelyard.control.registry.services import lock_model, lock_version, mark_changed
@@ -27,11 +27,12 @@ MAX_REASON = 2000
 LARGEST: dict[str, float] = {"max_rows": 10_000_000, "max_body_bytes": 1 << 30, "timeout_seconds": 3600}
 
 
-def activate(*, actor: Actor, version: Version, reason: str = "") -> PlanRecord:
+def activate(*, actor: Actor, version: Version, reason: str = "", despite_consumers: bool = False) -> PlanRecord:
     """Let one version answer everything. Where it does already, nothing is appended.
 
     Raises:
         Conflict: when the version is not ready, or runs code and the tenant forbids that.
+        HasConsumers: when it refuses what consumers of the model may ask as things are, and nothing was said of them.
     """
     require(actor, Scope.WRITE)
     check_text(reason, "reason", MAX_REASON)
@@ -39,15 +40,19 @@ def activate(*, actor: Actor, version: Version, reason: str = "") -> PlanRecord:
         model = lock_model(actor, version.model)
         target = lock_version(actor, version)
         _check_servable(actor, target)
+        now = in_force(model)
+        check_callers(model, now.as_plan().champion if now else None, target, despite_consumers, "")
         return _append(actor, model, _only(target), [target], verb="activate", reason=reason)
 
 
-def promote(*, actor: Actor, model: Model, number: int, reason: str = "") -> PlanRecord:
+def promote(
+    *, actor: Actor, model: Model, number: int, reason: str = "", despite_consumers: bool = False
+) -> PlanRecord:
     """Activate the model's version of that number.
 
     Raises:
         InvalidInput: when there is no such version.
-        Conflict: as `activate`.
+        Conflict, HasConsumers: as `activate`.
     """
     require(actor, Scope.WRITE)
     version = model.versions.of(actor.tenant).filter(number=number).select_related("model").first()
@@ -55,7 +60,7 @@ def promote(*, actor: Actor, model: Model, number: int, reason: str = "") -> Pla
         raise InvalidInput.at(
             "version", f"{model.name} has no version {number}, expected the number of one that is ready"
         )
-    return activate(actor=actor, version=version, reason=reason)
+    return activate(actor=actor, version=version, reason=reason, despite_consumers=despite_consumers)
 
 
 def deactivate(*, actor: Actor, model: Model, reason: str = "", despite_consumers: bool = False) -> PlanRecord:

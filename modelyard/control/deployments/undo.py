@@ -7,19 +7,21 @@ from modelyard.control.rest.public import root
 from modelyard.core.plan import Plan
 
 
-def undo_of(record: PlanRecord, model_name: str) -> dict[str, Any] | None:
+def undo_of(record: PlanRecord, model_name: str, *, despite: bool = False) -> dict[str, Any] | None:
     """Return the call that brings back the plan before `record`; None when nothing was there to change.
 
     A plan of one version comes back by promoting that version, which says exactly what will serve, whatever others do
-    in between; a plan of several by a rollback; and no plan by deactivating.
+    in between; a plan of several by a rollback; and no plan by deactivating. `despite`: it was made despite consumers,
+    and is taken back despite them.
     """
     before = PlanRecord.objects.filter(deployment=record.deployment_id, number=record.number - 1).first()
     plan = before.as_plan() if before else Plan()
+    told: dict[str, Any] = {"despite_consumers": True} if despite else {}
     if not plan.arms:
-        return _call(model_name, "deactivate", {}, "")
+        return _call(model_name, "deactivate", told, "")
     if len(plan.versions) == 1:
         number = plan.versions[0]
-        return _call(model_name, "promote", {"version": number}, f" {number}")
+        return _call(model_name, "promote", {"version": number, **told}, f" {number}")
     return _call(model_name, "rollback", {}, "")
 
 

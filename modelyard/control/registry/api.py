@@ -198,9 +198,11 @@ class Aliases(mixins.ListModelMixin, GenericViewSet):
         """Let the alias name another version, or make it. The answer says how to undo that."""
         actor = actor_of(request)
         model = find_model(actor.tenant, name)
-        version = numbered_version(model, "version", checked(MovedAlias, request)["version"])
-        moved = services.move_alias(actor=actor, model=model, name=alias, version=version)
-        shown = {**AliasSerializer(moved).data, "undo": services.alias_undo(name, alias, moved.before)}
+        given = checked(MovedAlias, request)
+        version, despite = numbered_version(model, "version", given["version"]), given["despite_consumers"]
+        moved = services.move_alias(actor=actor, model=model, name=alias, version=version, despite_consumers=despite)
+        undo = services.alias_undo(name, alias, moved.before, despite=despite)
+        shown = {**AliasSerializer(moved).data, "undo": undo}
         return Response(shown, status=status.HTTP_201_CREATED if moved.before is None else status.HTTP_200_OK)
 
     @extend_schema(responses={204: None}, parameters=[DESPITE])

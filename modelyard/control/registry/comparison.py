@@ -49,6 +49,11 @@ def compare(left: Version, right: Version) -> dict[str, Any]:
     }
 
 
+def breaking(left: Version, right: Version) -> list[str]:
+    """Return the columns by which whoever asks as the left one wants to be asked is refused by the right one."""
+    return [row["name"] for row in _signature(left, right)["columns"] if row["breaks"]]
+
+
 def rows(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Row]:
     """Return a row for each name of the two, in the left one's order; what only the right one has comes where it is."""
     return [

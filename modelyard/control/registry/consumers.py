@@ -5,9 +5,10 @@ from difflib import get_close_matches
 
 from django.db import transaction
 
+from modelyard.control.registry.comparison import breaking
 from modelyard.control.registry.facts import check_text
 from modelyard.control.registry.locks import lock_model
-from modelyard.control.registry.models import Consumer, Model
+from modelyard.control.registry.models import Consumer, Model, Version
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor, record, require
 from modelyard.core.errors import HasConsumers, InvalidInput, NotFound, QuotaExceeded
@@ -92,6 +93,29 @@ def check_consumers(model: Model, despite: bool, uses: str | None = None) -> Non
             f"{model.name}{uses or ''} has declared consumers: {_told(hurt_by_it)}; tell them, then say "
             "`despite_consumers`, or remove them from its consumers",
             users=[str(consumer) for consumer in hurt_by_it],
+        )
+
+
+def check_callers(model: Model, before: int | None, after: Version, despite: bool, uses: str) -> None:
+    """Let pass when version `after` takes whatever version `before` took, or nobody is declared to ask by `uses`, or
+    the caller knows and goes on.
+
+    Raises:
+        HasConsumers: naming the columns by which they would be refused, and them, with their contacts.
+    """
+    if despite or before is None or before == after.number:
+        return
+    hurt_by_it = hurt(model, uses)
+    if not hurt_by_it:
+        return
+    columns = breaking(model.versions.get(number=before), after)
+    if columns:
+        named = ", ".join(f"`{column}`" for column in columns[:SHOWN])
+        raise HasConsumers(
+            f"who asks {model.name}{uses} as version {before} takes it is refused by version {after.number} (columns "
+            f"{named}), and declared are: {_told(hurt_by_it)}; tell them, then say `despite_consumers`",
+            users=[str(consumer) for consumer in hurt_by_it],
+            columns=columns[:MOST],
         )
 
 

@@ -272,3 +272,4 @@ class NumberField(serializers.IntegerField):
 
 class MovedAlias(Given):
     version = NumberField(min_value=1, max_value=LARGEST_NUMBER)
+    despite_consumers = DespiteConsumers()

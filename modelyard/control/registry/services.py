@@ -18,7 +18,7 @@ from modelyard.control.jobs.models import Job
 from modelyard.control.jobs.services import Part, split, submit
 from modelyard.control.registry import facts
 from modelyard.control.registry.charters import append_charter, charter_of, write_charter
-from modelyard.control.registry.consumers import check_consumers, declare_consumer, remove_consumer
+from modelyard.control.registry.consumers import check_callers, check_consumers, declare_consumer, remove_consumer
 from modelyard.control.registry.dataset_models import Dataset, DatasetState
 from modelyard.control.registry.locks import lock_model, lock_version
 from modelyard.control.registry.models import HEAVY, Alias, DeletedVersion, Model, Version, VersionFile, VersionState
@@ -259,12 +259,13 @@ def delete_version(*, actor: Actor, version: Version, despite_consumers: bool = 
         release_later(actor.tenant, digests)
 
 
-def move_alias(*, actor: Actor, model: Model, name: str, version: Version) -> Alias:
+def move_alias(*, actor: Actor, model: Model, name: str, version: Version, despite_consumers: bool = False) -> Alias:
     """Let `model@name` mean `version` from now on.
 
     Raises:
         InvalidInput: when the name breaks the rule or is reserved, or the version is of another model.
         Conflict: when the version is not ready.
+        HasConsumers: when consumers who ask by that name would be refused, and nothing was said of them.
     """
     require(actor, Scope.WRITE)
     check_alias(name)
@@ -277,6 +278,7 @@ def move_alias(*, actor: Actor, model: Model, name: str, version: Version) -> Al
             text = f"{target} is {target.state}: only a ready version can have an alias{target.refused_because}"
             raise Conflict(text, state=target.state)
         before = Alias.objects.filter(model=locked, name=name).select_related("version").first()
+        check_callers(locked, before.version.number if before else None, target, despite_consumers, f"@{name}")
         values = {"version": target, "moved_by": actor.name, "moved_at": timezone.now()}
         alias, _ = Alias.objects.update_or_create(
             model=locked, name=name, defaults=values, create_defaults={**values, "tenant": actor.tenant}
@@ -302,14 +304,18 @@ def check_alias(name: str) -> str:
     return name
 
 
-def alias_undo(model_name: str, name: str, before: int | None) -> dict[str, Any]:
-    """Return the call that lets an alias that was moved mean version `before` again; None: there was no alias."""
+def alias_undo(model_name: str, name: str, before: int | None, *, despite: bool = False) -> dict[str, Any]:
+    """Return the call that lets an alias that was moved mean version `before` again; None: there was no alias.
+
+    `despite`: it was moved despite consumers, and goes back despite them.
+    """
     path = f"{root()}api/v1/models/{model_name}/aliases/{name}/"
     if before is None:
         says = f"remove the alias {name}"
         return {"verb": "alias", "method": "DELETE", "path": path, "body": None, "says": says}
+    told = {"despite_consumers": True} if despite else {}
     says = f"let {model_name}@{name} be version {before} again"
-    return {"verb": "alias", "method": "PUT", "path": path, "body": {"version": before}, "says": says}
+    return {"verb": "alias", "method": "PUT", "path": path, "body": {"version": before, **told}, "says": says}
 
 
 def delete_alias(*, actor: Actor, model: Model, name: str, despite_consumers: bool = False) -> None:

@@ -82,6 +82,28 @@ def test_the_winner_answers_and_the_printed_undo_works(run: Run, pushed: str, ir
     assert run("predict", pushed, "--rows", row).code == 1
 
 
+def test_who_would_be_refused_is_named_first_and_the_printed_undo_works(run: Run, pushed: str) -> None:
+    assert run("promote", f"{pushed}:1").code == 0
+    assert run("aliases", "set", pushed, "narrowing", "1").code == 0
+    assert run("consumers", "add", pushed, "checkout", "--contact", "a@example.com").code == 0
+    assert run("consumers", "add", pushed, "nightly", "--uses", f"{pushed}@narrowing").code == 0
+    changes = (
+        ["promote", f"{pushed}:3"], ["select", pushed, "-m", "accuracy", "--activate"],
+        ["select", pushed, "-m", "accuracy", "--alias", "narrowing"], ["aliases", "set", pushed, "narrowing", "3"],
+    )  # fmt: skip
+    for change in changes:
+        refused = run(*change)
+        assert refused.code == 1
+        assert "is refused by version 3 (columns `petal_width`), and declared are: " in refused.err
+        done = run(*change, "--despite-consumers", "--json")
+        assert done.code == 0, done.err
+        assert run(*done.json["undo"].split()[1:]).code == 0
+    for name in ("checkout", "nightly"):
+        assert run("consumers", "remove", pushed, name).code == 0
+    assert run("aliases", "remove", pushed, "narrowing").code == 0
+    assert run("deactivate", pushed).code == 0
+
+
 def test_the_charters_metric_is_used_and_said(run: Run, pushed: str) -> None:
     assert "--metric: expected one, since the charter of choosing names none" in run("select", pushed).err
     assert run("charter", "write", pushed, "--metric", "accuracy").code == 0

@@ -7,14 +7,14 @@ from django.urls import reverse
 from modelyard.control.console import reads, toasts
 from modelyard.control.console.access import page
 from modelyard.control.console.forms import AliasForm
-from modelyard.control.console.rendering import show
+from modelyard.control.console.rendering import ask_whether_told, show
 from modelyard.control.console.views.models import model_context
 from modelyard.control.registry import services as registry
 from modelyard.control.registry.consumers import hurt
 from modelyard.control.registry.finding import find_alias
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
-from modelyard.core.errors import ModelyardError
+from modelyard.core.errors import HasConsumers, ModelyardError
 
 
 @page(Scope.WRITE, "POST")
@@ -26,7 +26,10 @@ def move(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     if form.is_valid():
         version = reads.find_version(actor.tenant, name, form.cleaned_data["version"])
         try:
-            registry.move_alias(actor=actor, model=model, name=form.cleaned_data["name"], version=version)
+            despite, alias = "despite_consumers" in request.POST, form.cleaned_data["name"]
+            registry.move_alias(actor=actor, model=model, name=alias, version=version, despite_consumers=despite)
+        except HasConsumers as error:
+            return ask_whether_told(request, actor, model, error, f"Let {name}@{alias} be {version}")
         except ModelyardError as error:
             form.refuse(error, "name", "version")
         else:

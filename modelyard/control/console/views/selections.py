@@ -8,13 +8,13 @@ from django.urls import reverse
 
 from modelyard.control.console import reads, toasts
 from modelyard.control.console.access import page
-from modelyard.control.console.rendering import show
+from modelyard.control.console.rendering import ask_whether_told, show
 from modelyard.control.console.selecting import ApplyForm, WishForm, metrics_of
 from modelyard.control.deployments.selecting import Selection, select
 from modelyard.control.registry import services as registry
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
-from modelyard.core.errors import Conflict, ModelyardError, NotFound
+from modelyard.core.errors import Conflict, HasConsumers, ModelyardError, NotFound
 
 
 @page(Scope.READ)
@@ -49,7 +49,11 @@ def choose(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
         raise Conflict(" ".join(errors)[:500])
     before = model.aliases.filter(name=apply.cleaned_data["alias"]).values_list("version__number", flat=True).first()
     served = bool(reads.arms_of(model))
-    chosen = select(actor=actor, model=model, **form.wish(), **apply.what())
+    despite = "despite_consumers" in request.POST
+    try:
+        chosen = select(actor=actor, model=model, **form.wish(), **apply.what(), despite_consumers=despite)
+    except HasConsumers as error:
+        return ask_whether_told(request, actor, model, error, "Go on")
     toasts.say(request, _said(chosen), undo=_undo(actor, name, chosen, before, served) if chosen.changed else "")
     return redirect("console:model", tenant=actor.tenant.name, name=name)
 
@@ -60,7 +64,7 @@ def alias_back(request: HttpRequest, actor: Actor, name: str, alias: str, number
     version = reads.find_version(actor.tenant, name, number)
     if not version.model.aliases.filter(name=alias).exists():
         raise NotFound("no such alias")
-    registry.move_alias(actor=actor, model=version.model, name=alias, version=version)
+    registry.move_alias(actor=actor, model=version.model, name=alias, version=version, despite_consumers=True)
     toasts.say(request, f"{name}@{alias} is {version} again.")
     return redirect("console:model", tenant=actor.tenant.name, name=name)
 

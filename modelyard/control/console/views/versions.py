@@ -10,7 +10,7 @@ from django_htmx.http import reswap, retarget
 
 from modelyard.control.console import asking, lineage, reads, toasts, trained, tryit
 from modelyard.control.console.access import page
-from modelyard.control.console.rendering import show
+from modelyard.control.console.rendering import ask_whether_told, show
 from modelyard.control.deployments import services as deployments
 from modelyard.control.registry import services as registry
 from modelyard.control.registry.consumers import hurt
@@ -21,7 +21,7 @@ from modelyard.control.rest.streaming import ChunksResponse
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
 from modelyard.control.training import reproducing
-from modelyard.core.errors import NotFound
+from modelyard.core.errors import HasConsumers, NotFound
 
 COLUMNS_SHOWN = 20
 MAX_COLUMNS = 2000
@@ -117,7 +117,11 @@ def activate(request: HttpRequest, actor: Actor, name: str, number: int) -> Http
     """Let the version answer all requests."""
     version = reads.find_version(actor.tenant, name, number)
     before = reads.arms_of(version.model)
-    record = deployments.activate(actor=actor, version=version, reason=request.POST.get("reason", "")[:2000])
+    despite, reason = "despite_consumers" in request.POST, request.POST.get("reason", "")[:2000]
+    try:
+        record = deployments.activate(actor=actor, version=version, reason=reason, despite_consumers=despite)
+    except HasConsumers as error:
+        return ask_whether_told(request, actor, version.model, error, f"Activate {version}")
     undo = "console:rollback" if before else "console:stop"
     way_back = reverse(undo, kwargs={"tenant": actor.tenant.name, "name": name}) if record.appended else ""
     toasts.say(request, f"{version} now answers every request to {name}.", undo=way_back)

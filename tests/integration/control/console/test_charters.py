@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from msgspec import structs
 
 from modelyard.control.deployments import services as deployments
 from modelyard.control.registry import services as registry
@@ -12,7 +13,7 @@ from modelyard.control.registry.models import CharterRecord, Consumer, Model
 from modelyard.control.tenancy.services import Actor
 from modelyard.core.charter import Charter, Threshold
 from tests.integration.control.console.reading import HOSTILE, text_of
-from tests.integration.control.versions import ready
+from tests.integration.control.versions import ready, signature
 
 PAGE = "/t/yard/models/iris/charter/"
 TYPED = {
@@ -141,6 +142,34 @@ def test_they_are_named_before_an_alias_goes(editor: Client, admin: Actor, model
     assert model.aliases.exists()
     assert "iris@candidate is removed" in text_of(editor.post(page, {"despite_consumers": "true"}, follow=True))
     assert not model.aliases.exists()
+
+
+def test_they_are_named_before_another_version_refuses_them(editor: Client, admin: Actor, model: Model) -> None:
+    whole = signature()
+    first = ready(admin, model)
+    ready(admin, model, b"narrow", found={"signature": structs.replace(whole, columns=whole.columns[:3])})
+    deployments.activate(actor=admin, version=first)
+    registry.move_alias(actor=admin, model=model, name="candidate", version=first)
+    for uses in ("", "@candidate"):
+        registry.declare_consumer(actor=admin, model=model, name=f"shop{uses}", contact="a@example.com", uses=uses)
+    iris = "/t/yard/models/iris/"
+    wish = {"metric": "size_bytes", "pool_from": "2", "expect": "2"}
+    for path, form in (
+        ("versions/2/activate/", {}),
+        ("aliases/", {"name": "candidate", "version": "2"}),
+        ("select/apply/", {**wish, "alias": "candidate"}),
+    ):
+        asked = editor.post(f"{iris}{path}", form)
+        assert asked.status_code == 422
+        shown = text_of(asked)
+        for said in ("petal_width", "shop", "a@example.com", "They were told", f'action="{iris}{path}"'):
+            assert said in shown
+        for name, text in form.items():
+            assert f'<input type="hidden" name="{name}" value="{text}">' in shown
+        assert editor.post(f"{iris}{path}", {**form, "despite_consumers": "true"}).status_code == 302
+        if path == "aliases/":
+            registry.move_alias(actor=admin, model=model, name="candidate", version=first, despite_consumers=True)
+    assert "version 2" in text_of(editor.get(iris))
 
 
 def test_a_version_that_somebody_uses_says_so(editor: Client, admin: Actor, model: Model) -> None:

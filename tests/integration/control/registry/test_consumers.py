@@ -3,15 +3,19 @@
 from collections.abc import Callable
 
 import pytest
+from msgspec import structs
 from rest_framework.test import APIClient
 
-from modelyard.control.deployments.services import activate, deactivate
+from modelyard.control.deployments.selecting import select
+from modelyard.control.deployments.selection import Pool
+from modelyard.control.deployments.services import activate, deactivate, in_force, promote, rollback
 from modelyard.control.registry import consumers, services
 from modelyard.control.registry.consumers import declare_consumer, remove_consumer
 from modelyard.control.registry.models import Consumer, Model, Version
 from modelyard.control.tenancy.models import AuditEntry, Tenant
 from modelyard.control.tenancy.services import Actor, system_actor
 from modelyard.core.errors import HasConsumers, InvalidInput, NotFound, QuotaExceeded
+from modelyard.core.signature import Column, DataType
 from tests.integration.control import versions
 
 pytestmark = pytest.mark.django_db
@@ -160,3 +164,87 @@ def test_over_the_api_what_would_hurt_them_says_so(api: APIClient) -> None:
     assert api.delete("/api/v1/models/iris/?despite_consumers=perhaps").status_code == 400
     assert api.post("/api/v1/models/iris/deactivate", {"despite_consumers": True}).status_code == 200
     assert api.delete("/api/v1/models/iris/?despite_consumers=true").status_code == 204
+
+
+@pytest.fixture
+def narrow(admin: Actor, model: Model, version: Version) -> Version:
+    """A version that does not take one of the columns that version 1 takes; version 1 answers, and is `@candidate`."""
+    whole = versions.signature()
+    found = {"signature": structs.replace(whole, columns=whole.columns[:3])}
+    narrow = versions.ready(admin, model, b"narrow", found=found)
+    activate(actor=admin, version=version)
+    services.move_alias(actor=admin, model=model, name="candidate", version=version)
+    return narrow
+
+
+DROPPED = r"version 2 \(columns `petal_width`\), and declared are: checkout \(a@example.com\)"
+
+
+def test_who_would_be_refused_is_named_before_another_version_answers(
+    admin: Actor, model: Model, version: Version, narrow: Version
+) -> None:
+    declare_consumer(actor=admin, model=model, name="checkout", contact="a@example.com")
+    for change in (
+        lambda **told: activate(actor=admin, version=narrow, **told),
+        lambda **told: promote(actor=admin, model=model, number=2, **told),
+        lambda **told: select(
+            actor=admin, model=model, metric="size_bytes", pool=Pool(first=2), activates=True, **told
+        ),
+    ):
+        with pytest.raises(HasConsumers, match=DROPPED) as refused:
+            change()
+        assert refused.value.details["columns"] == ["petal_width"]
+        assert in_force(model).as_plan().champion == 1
+        change(despite_consumers=True)
+        assert in_force(model).as_plan().champion == 2
+        assert rollback(actor=admin, model=model).as_plan().champion == 1
+    services.move_alias(actor=admin, model=model, name="candidate", version=narrow)
+
+
+def test_who_asks_by_an_alias_is_named_before_it_moves(
+    admin: Actor, model: Model, version: Version, narrow: Version
+) -> None:
+    declare_consumer(actor=admin, model=model, name="checkout", contact="a@example.com", uses="@candidate")
+    for change in (
+        lambda **told: services.move_alias(actor=admin, model=model, name="candidate", version=narrow, **told),
+        lambda **told: select(
+            actor=admin, model=model, metric="size_bytes", pool=Pool(first=2), alias="candidate", **told
+        ),
+    ):
+        with pytest.raises(HasConsumers, match=f"who asks iris@candidate as version 1 takes it .* {DROPPED}"):
+            change()
+        assert model.aliases.get().version == version
+        change(despite_consumers=True)
+        assert model.aliases.get().version == narrow
+        services.move_alias(actor=admin, model=model, name="candidate", version=version, despite_consumers=True)
+    activate(actor=admin, version=narrow)
+
+
+def test_a_version_that_takes_all_that_was_taken_hurts_nobody(admin: Actor, model: Model, version: Version) -> None:
+    activate(actor=admin, version=version)
+    declare_consumer(actor=admin, model=model, name="checkout")
+    whole = versions.signature()
+    more = (*whole.columns, Column("age", DataType.FLOAT64, optional=True))
+    wider = versions.ready(admin, model, b"wider", found={"signature": structs.replace(whole, columns=more)})
+    assert activate(actor=admin, version=wider).as_plan().champion == 2
+
+
+def test_over_the_api_a_change_that_hurts_says_so_and_its_undo_works(api: APIClient, narrow: Version) -> None:
+    for uses in ("", "@candidate"):
+        api.put(f"{CONSUMERS}checkout{uses[1:]}/", {"uses": uses})
+    iris = "/api/v1/models/iris/"
+    for call, path, body in (
+        (api.post, "promote", {"version": 2}),
+        (api.post, "versions/2/activate", {}),
+        (api.post, "select", {"metric": "size_bytes", "pool_from": 2, "activate": True}),
+        (api.post, "select", {"metric": "size_bytes", "pool_from": 2, "alias": "candidate"}),
+        (api.put, "aliases/candidate/", {"version": 2}),
+    ):
+        refused = call(f"{iris}{path}", body)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "has_consumers")
+        done = call(f"{iris}{path}", {**body, "despite_consumers": True})
+        assert done.status_code == 200, done.json()
+        undo = done.json()["undo"]
+        assert getattr(api, undo["method"].lower())(undo["path"], undo["body"]).status_code == 200
+    assert api.get(f"{iris}deployment").json()["champion"] == 1
+    assert api.get(f"{iris}aliases/candidate/").json()["version"] == 1
