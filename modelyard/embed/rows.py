@@ -71,7 +71,8 @@ def _of_queryset(rows: QuerySet[Any], wanted: list[tuple[Column, str]], max_rows
     made = {*rows.query.annotations, *rows.query.extra}
     wanted = [(column, lookup) for column, lookup in wanted if _is_there(rows.model, column, lookup, made)]
     lookups = [lookup for _, lookup in wanted]
-    if any(_is_attribute(rows.model, lookup, made) for lookup in lookups):
+    # Of columns alone, DISTINCT and UNION would make one row of those that are alike.
+    if rows.query.distinct or rows.query.combinator or any(_is_attribute(rows.model, each, made) for each in lookups):
         return _of_instances(_bounded(rows, max_rows), wanted, made)
     found = _bounded(rows.values_list(*lookups), max_rows)
     return _body(wanted, [[_value(value) for value in row] for row in found])

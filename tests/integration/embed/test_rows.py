@@ -79,6 +79,18 @@ def test_related_lookups(models: list[Model], tenant: Tenant, django_assert_num_
         assert body(fresh, *names, fields=fields)["data"] == expected
 
 
+def test_rows_that_are_alike_stay_as_many_as_they_are(tenant: Tenant, django_assert_num_queries: Queries) -> None:
+    """Of the columns alone the database would make them one, and predictions would not be in the order of the rows."""
+    for name in ("iris", "churn", "late"):
+        Model.objects.create(tenant=tenant, name=name, created_by="x", problem="which")
+    own = Model.objects.order_by()
+    with django_assert_num_queries(1):
+        assert body(own.filter(tenant__name=tenant.name).distinct(), "problem")["data"] == [["which"]] * 3
+    both = own.filter(name="iris").union(own.exclude(name="iris"))
+    assert body(both, "problem", "tenant")["data"] == [["which", tenant.pk]] * 3
+    assert body(own.distinct(), "tenant__name")["data"] == [[tenant.name]] * 3
+
+
 def test_annotations_and_properties(models: list[Model], tenant: Tenant, django_assert_num_queries: Queries) -> None:
     annotated = Model.objects.annotate(n=Count("versions"), twice=F("last_number") * 2, one=Value(1)).order_by("name")
     with django_assert_num_queries(1):
