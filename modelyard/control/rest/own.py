@@ -58,7 +58,7 @@ def own_view(view: View, *, described: bool = True) -> View:
         return view
     _describe_as_we_do(cls)
     own = {"__module__": cls.__module__, "__doc__": cls.__doc__, **_rules(cls, described)}
-    ours = type(cls.__name__, (Asked, cls), own)
+    ours = type(cls.__name__, (cls,) if issubclass(cls, Asked) else (Asked, cls), own)
     given, actions = getattr(view, "initkwargs", {}), getattr(view, "actions", None)
     made: View = ours.as_view(actions, **given) if actions else ours.as_view(**given)  # type: ignore[attr-defined]
     return made

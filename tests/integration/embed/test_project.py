@@ -64,3 +64,10 @@ def test_static_files_may_come_from_elsewhere_and_nothing_else_may() -> None:
     assert "script-src 'self' https://cdn.example.com;" in elsewhere
     assert "connect-src 'self';" in elsewhere
     assert "form-action 'self';" in elsewhere
+
+
+def test_our_addresses_stand_in_a_project_with_each_rule_once() -> None:
+    """Their views have our rules already: a project's are put around the same ones."""
+    from modelyard.embed import addresses
+
+    assert len(addresses.urlpatterns) > 3
