@@ -15,6 +15,8 @@ from modelyard.trainers.tabular.parameters import Range, Search, TabularParamete
 MOST_CLASSES = 1_000
 FEW_CLASSES = 20
 """A target of at most as many different whole numbers is taken for classes, where nobody tells the task."""
+MOST_SUM, SUM_ERROR = 2.0**30, 2.0**-10
+"""The mean tells a sum of at most so much to within so much: it is rounded, by 2**-53, for each batch of a table."""
 BOTH_SIDES = (2, "parameters.holdout", "a hold-out that has every class")
 """Rows that each class must have, where that is asked for, and what for."""
 
@@ -50,12 +52,23 @@ def _check_target(target: Summary, task: Task | None) -> Task | None:
         )
     if target.infinite:
         raise InvalidInput.at(place, f"column `{name}` has {target.infinite} infinite values")
-    fractions = any(isinstance(value, float) and not value.is_integer() for value in (target.min, target.max))
+    fractions = _has_fractions(target)
     if task is Task.CLASSIFICATION and fractions:
         raise InvalidInput.at(place, f"column `{name}` holds fractions, which are no classes; is it a regression?")
     told = task or (Task.REGRESSION if fractions else _task_of(target))
     _check_classes(target, told)
     return told
+
+
+def _has_fractions(target: Summary) -> bool:
+    """Tell whether the summary shows a fraction: at an end, or in the sum, which of whole numbers is whole."""
+    ends = [value for value in (target.min, target.max) if isinstance(value, float)]
+    if any(not value.is_integer() for value in ends):
+        return True
+    if not ends or target.mean is None or max(map(abs, ends)) * target.count > MOST_SUM:
+        return False
+    total = target.mean * target.count
+    return abs(total - round(total)) > SUM_ERROR
 
 
 def _task_of(target: Summary) -> Task | None:
