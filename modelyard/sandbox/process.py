@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from modelyard.core.errors import Unavailable
+from modelyard.core.errors import ChildFailed, Unavailable
 from modelyard.core.settings import MIB
 from modelyard.sandbox import layers, seccomp
 from modelyard.sandbox.limits import Crashed, Limits
@@ -162,12 +162,12 @@ def deadline_after(seconds: float) -> float:
     return time.monotonic() + seconds
 
 
-def ended_badly(status: int) -> Crashed:
-    """Say how a child ended that gave no answer."""
+def ended_badly(status: int) -> Crashed | ChildFailed:
+    """Say how a child ended that gave no answer. Of one that was killed nobody knows whether its file was at fault."""
     if status == -signal.SIGXCPU:
         return Crashed("the file was stopped: it used up the processor time that it may use")
     if status == -signal.SIGKILL:
-        return Crashed("the file was killed: for want of memory or processor time, or by somebody")
+        return ChildFailed("the file was killed: for want of memory or processor time, or by somebody")
     if status < 0:
         return Crashed(f"the file crashed the process that opened it (signal {-status})")
     return Crashed("the file ended the process that opened it before there was an answer")

@@ -50,6 +50,7 @@ def run(
     Raises:
         ModelRefused: it asked for what it may not do, or said so; `Overrun` when it used too much, `Crashed` when it
             ended without an answer, `Raised` when it raised an exception of its own.
+        ChildFailed: it was killed.
         InvalidInput, TooLarge, UnsupportedFormat: it said so.
         Misconfigured: the sandbox is not whole on this machine.
         Unavailable: no child could be started.

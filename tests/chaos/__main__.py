@@ -11,7 +11,7 @@ from tests.servers import shared
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("scenarios", nargs="*", help="killed, wiped, crash, poison, frozen, clock; none: all")
+    parser.add_argument("scenarios", nargs="*", help="killed, trained, wiped, crash, poison, frozen, clock; none: all")
     parser.add_argument("--short", action="store_true", help="a part of each, in seconds")
     parser.add_argument("--embedded", action="store_true", help="only SQLite and messages in a folder")
     parser.add_argument("--servers", action="store_true", help="only PostgreSQL and RabbitMQ")

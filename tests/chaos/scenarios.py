@@ -14,6 +14,7 @@ from unittest import mock
 
 from tests.chaos import handlers
 from tests.chaos.world import LIBFAKETIME, World, until
+from tests.integration.control import tables
 
 Figures = dict[str, Any]
 
@@ -26,6 +27,8 @@ class Size:
     kills: int = 40
     broker_kills: int = 5
     database_kills: int = 3
+    trainings: int = 50
+    training_kills: int = 24
     wiped_jobs: int = 200
     trials_a_point: int = 50
     poison_jobs: int = 3
@@ -36,7 +39,7 @@ class Size:
     lease_seconds: float = 30.0
 
 
-SHORT = Size(30, 4, 1, 1, 20, 2, 1, 2, 2, 5.0, 2, 2.0)
+SHORT = Size(30, 4, 1, 1, 4, 2, 20, 2, 1, 2, 2, 5.0, 2, 2.0)
 
 
 def outcomes(keys: list[Any]) -> Figures:
@@ -80,26 +83,12 @@ def killed(world: World, size: Size) -> Figures:
     if not world.embedded:
         plan += ["broker"] * size.broker_kills + ["database"] * size.database_kills
     world.random.shuffle(plan)
-    done: dict[str, int] = dict.fromkeys(("worker", "child", "tend", "broker", "database"), 0)
+    done: dict[str, int] = dict.fromkeys(plan, 0)
     for what in plan:
         time.sleep(world.random.uniform(0.2, 2.0 if size.jobs < 100 else 4.0))
         if ended(keys):  # a kill that finds nothing to do would show nothing
             keys += world.submit(size.jobs // 5, child="", seconds=seconds)
-        if what == "child":
-            with suppress(AssertionError):
-                until(world.kill_child, 10)
-                done[what] += 1
-            continue
-        done[what] += 1
-        if what == "broker" and world.broker is not None:
-            world.broker.kill()
-            world.broker.start()
-        elif what == "database" and world.database is not None:
-            world.database.kill()
-            world.database.start()
-            _let_go()
-        else:
-            world.kill_one(what)
+        done[what] += _kill(what, world)
     until(lambda: ended(keys), 1200)
     rows = Job.objects.filter(pk__in=keys)
     delays = sorted((job.finished_at - job.started_at).total_seconds() - seconds for job in rows)
@@ -111,6 +100,64 @@ def killed(world: World, size: Size) -> Figures:
     figures["p99 delay in s"] = round(delays[int(len(delays) * 0.99)], 1)
     expect_once(figures)
     assert figures["p99 delay in s"] <= 60, figures
+    return figures
+
+
+def _kill(what: str, world: World) -> bool:
+    """Kill one of them, and start another; False where there is no child to be killed."""
+    if what == "child":
+        with suppress(AssertionError):
+            until(world.kill_child, 10)
+            return True
+        return False
+    if what == "broker" and world.broker is not None:
+        world.broker.kill()
+        world.broker.start()
+    elif what == "database" and world.database is not None:
+        world.database.kill()
+        world.database.start()
+        _let_go()
+    else:
+        world.kill_one(what)
+    return True
+
+
+def trained(world: World, size: Size) -> Figures:
+    """The same while models are trained: each training makes one version, which is ready."""
+    from modelyard.control.jobs.models import Job
+    from modelyard.control.registry.models import Version
+    from modelyard.control.tenancy.services import create_tenant, system_actor
+    from modelyard.control.training.services import train
+
+    actor = system_actor(create_tenant(name="trainer", created_by="system:chaos"), "chaos")
+    rows = "".join(f"{row % 7},{row % 11},{'ab'[row % 2]}\n" for row in range(200))
+    dataset = tables.ready(actor, f"x,y,kind\n{rows}".encode(), name="small")
+    asked = {"target": "kind", "estimator": "DecisionTreeClassifier"}
+    said = {"actor": actor, "trainer": "tabular", "model": "small", "dataset": dataset}
+    keys = [train(**said, parameters={**asked, "seed": seed}).pk for seed in range(size.trainings)]  # type: ignore[arg-type]
+    world.start("worker", 2)
+    world.start("tend", 2)
+    plan = ["worker", "tend", "child", *([] if world.embedded else ["broker", "database"])]
+    plan = [plan[place % len(plan)] for place in range(size.training_kills)]
+    done: dict[str, int] = dict.fromkeys(plan, 0)
+    for what in plan:
+        time.sleep(world.random.uniform(1.0, 8.0))
+        assert not ended(keys), "a kill that finds nothing to do would show nothing: ask for more trainings"
+        done[what] += _kill(what, world)
+    until(lambda: ended(keys), 1200)
+    jobs = list(Job.objects.filter(pk__in=keys))
+    made = list(Version.objects.filter(tenant=actor.tenant).values_list("job__parent", "state"))
+    completed = sum(job.state == "succeeded" for job in jobs)
+    figures = {
+        "trainings": len(keys),
+        "completed": completed,
+        "lost": len(keys) - completed,
+        "doubled": len(made) - len({key for key, _ in made}),
+        "without effect": len(set(keys) - {key for key, state in made if state == "ready"}),
+    }
+    figures |= {f"{what} kills": count for what, count in done.items() if count}
+    figures |= {"reasons": sorted({job.error["message"] for job in jobs if job.error})[:5]}
+    expect_once(figures)
     return figures
 
 
@@ -323,6 +370,7 @@ def clock(world: World, size: Size) -> Figures:
 
 SCENARIOS: dict[str, Callable[[World, Size], Figures]] = {
     "killed": killed,
+    "trained": trained,
     "wiped": wiped,
     "crash": crash,
     "poison": poison,

@@ -45,7 +45,7 @@ def run_in_child(
         return run(target, arguments, read=read, scratch=scratch, limits=limits, preload=preload)
     except Overrun as error:
         raise LimitExceeded(_exceeded(error.limit, job), limit=error.limit) from None
-    except Crashed as error:
+    except (Crashed, ChildFailed) as error:
         raise ChildFailed(error.message.replace("the file", doing)) from None
     except Raised as error:
         raise ModelRefused(f"{doing} failed: {error.said}") from None

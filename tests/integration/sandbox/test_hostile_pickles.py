@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from modelyard.core.errors import ModelRefused, ModelyardError
+from modelyard.core.errors import ChildFailed, ModelRefused, ModelyardError
 from modelyard.core.settings import MIB
 from modelyard.sandbox.limits import Limits
 
@@ -144,7 +144,7 @@ def _refused(text: str, said: str, outside: Any, examine_bytes: Any) -> None:
         "abstract": outside.abstract,
         "parent": os.getpid(),
     }
-    with pytest.raises(ModelRefused, match=said):
+    with pytest.raises((ModelRefused, ChildFailed), match=said):
         examine_bytes(("model.pkl", script(text, **names)))
     outside.check_untouched()
 

@@ -1,7 +1,9 @@
 """The whole path over REST with real pickles, which are opened in the sandbox."""
 
 import io
+import os
 import pickle
+import signal
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +25,9 @@ from modelyard.core.tensors import Batch
 from modelyard.exchange.medium import FolderMedium
 from modelyard.exchange.publication import read_index, read_model, read_tenant
 from modelyard.runtimes.runtime import runtime_class
+from modelyard.sandbox import run
+from modelyard.sandbox.limits import Limits
+from modelyard.sandbox.process import SandboxProcess
 from tests.integration.control import versions
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,6 +99,41 @@ def test_a_scaler_and_a_bare_classifier_become_one_pipeline(caller: Caller, tena
             "scaler.pkl": scaler,
             "iris.pkl": classifier,
         }
+
+
+def kill_first_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kill the first child that is waited for, as the system does that lacks memory."""
+    whole, killed = run._await_answer, []
+
+    def answer(child: SandboxProcess, limits: Limits) -> bytes:
+        if not killed:
+            killed.append(child.pid)
+            os.kill(child.pid, signal.SIGKILL)
+        return whole(child, limits)
+
+    monkeypatch.setattr(run, "_await_answer", answer)
+
+
+def test_a_child_that_was_killed_says_nothing_of_its_file(
+    caller: Caller, tenant: Tenant, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job is tried again, as any whose process is killed, and the version becomes ready; so does a dataset."""
+    client = caller(tenant, "write")
+    version = push(client, ("model.pkl", versions.pickled())).json()
+    form = {"name": "small", "file": SimpleUploadedFile("small.csv", b"a\n1\n")}
+    dataset = client.post("/api/v1/datasets/", form, format="multipart").json()
+    for job, place in (
+        (version["job"], "/api/v1/models/iris/versions/1/"),
+        (dataset["job"], "/api/v1/datasets/small:1/"),
+    ):
+        with monkeypatch.context() as patch:
+            kill_first_child(patch)
+            perform(job)
+        assert client.get(place).json()["state"] == "checking"
+        tried = client.get(f"/api/v1/jobs/{job}/").json()
+        assert (tried["state"], tried["attempts"]) == ("queued", 1)
+        perform(job)
+        assert client.get(place).json()["state"] == "ready"
 
 
 class Hostile:
