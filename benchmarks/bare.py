@@ -20,6 +20,7 @@ OURS = {"compression": "zstd", "compression_level": 1, "use_dictionary": False}
 def main(dataset: str, graph: str, out: str, encoding: str = "default", part: int = 0, parts: int = 1) -> None:
     """Score a table, or one of its even parts, with a graph into a Parquet file; print the seconds that it took, and
     those of the processor, imports left out of both."""
+    pa.array(np.empty(0))  # imports pandas, where there is one
     began, used = time.perf_counter(), time.process_time()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

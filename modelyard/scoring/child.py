@@ -6,6 +6,7 @@ batch goes there by way of the parent, so that neither sees the other.
 """
 
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -127,10 +128,21 @@ class Scoring:
         self.schema = schema_of(pa.schema([there.field(name) for name in keep]), signature)
 
 
+class _WithoutPandas:
+    """Tells pyarrow, which asks at its first array, that there is no pandas: to import it takes longer than to score a
+    million rows."""
+
+    @staticmethod
+    def find_spec(name: str, *_: Any) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
+
+
 def serve(
     dataset: str, model: str | None, runtime: str, signature: dict[str, Any], keep: list[str], form: str, answer_fd: int
 ) -> None:
     """Open the table, and the model if it is a graph; then score parts until standard input ends."""
+    sys.meta_path.insert(0, _WithoutPandas)
     try:
         known = msgspec.convert(signature, Signature)
         loaded: Model = Elsewhere(answer_fd)
