@@ -35,6 +35,13 @@ class Watch:
         self.child = child
         self._deadline = deadline
         self._look_at = time.monotonic() + _TICK_SECONDS
+        self._pollers: dict[tuple[int, int], select.poll] = {}
+
+    def _poller(self, fd: int, event: int) -> "select.poll":
+        if (fd, event) not in self._pollers:
+            self._pollers[fd, event] = select.poll()
+            self._pollers[fd, event].register(fd, event)
+        return self._pollers[fd, event]
 
     def wait(self, fd: int, event: int) -> None:
         """Return when the pipe is ready.
@@ -42,8 +49,7 @@ class Watch:
         Raises:
             Exceeded: at the deadline, or when the child uses too much; and what interrupts the work.
         """
-        poller = select.poll()
-        poller.register(fd, event)
+        poller = self._poller(fd, event)
         ready = False
         while not ready:
             check_interruption()
@@ -94,17 +100,18 @@ def receive(watch: Watch, most: tuple[int, int]) -> tuple[dict[str, Any], dict[s
         raise Unavailable("the model's process garbled its answer; try again") from None
 
 
-def _read(watch: Watch, size: int) -> bytearray:
-    received = bytearray()
-    while len(received) < size:
+def _read(watch: Watch, size: int) -> memoryview:
+    received = memoryview(np.empty(size, np.uint8))  # type: ignore[arg-type]  # not touched: nobody has sent it yet
+    view = received
+    while view:
         watch.wait(watch.child.answers, select.POLLIN)
         try:
-            part = os.read(watch.child.answers, min(1 << 20, size - len(received)))
+            count = os.readv(watch.child.answers, [view])
         except BlockingIOError:
             continue
-        if not part:
+        if not count:
             raise _died()
-        received += part
+        view = view[count:]
     return received
 
 
