@@ -47,9 +47,10 @@ format: $(DEV) ## put the code into the one format
 	ruff format .
 
 .PHONY: bench
-bench: $(DEV) servers ## serving speed beside its peers, and how soon a job runs beside a bare Celery task
+bench: $(DEV) servers ## serving speed beside its peers, how soon a job runs beside a bare Celery task, and how soon `up` answers
 	python -m benchmarks.serving
 	python -m benchmarks.submitting
+	python -m benchmarks.starting
 
 .PHONY: bench-scoring
 bench-scoring: $(DEV) servers ## scoring speed beside a bare loop of pyarrow and onnxruntime; ROWS=1000000 for fewer

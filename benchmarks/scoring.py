@@ -40,7 +40,7 @@ from tests.servers.shared import end, free_port, launch, wait_until
 COLUMNS = ["month", "day", "sched_dep_time", "sched_arr_time", "flight", "distance", "hour", "minute"]
 START_SECONDS = 5.0
 """That a worker has to begin to listen."""
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 """Between two looks at a job and its workers' memory: they cost what two workers on two cores would need."""
 ENCODINGS = ("default", "ours")
 BARE = Path(__file__).with_name("bare.py")
@@ -161,13 +161,13 @@ def _bare(dataset: Path, graph: Path, folder: Path, encoding: str, loops: int) -
 def _scored(yard: Client, name: str, workers: list[int]) -> tuple[float, float, float]:
     """Score the table once; return the seconds from its start to its end, those of the workers' processors, and the
     most bytes that a worker had."""
-    before = sum(_used(pid) for pid in workers)
+    before = sum(used_seconds(pid) for pid in workers)
     job, most = yard.score(f"{name}:1", "flights"), 0
     while job.is_open:
         time.sleep(LOOK_SECONDS)
         most = max(most, *(_bytes(pid) for pid in workers))
         job = yard.job(job)
-    used = sum(_used(pid) for pid in workers) - before
+    used = sum(used_seconds(pid) for pid in workers) - before
     if job.state != "succeeded":
         sys.exit(f"scoring with {name} {job.state}: {job.error}")
     seconds = float(job.outcome["seconds"])
@@ -175,7 +175,7 @@ def _scored(yard: Client, name: str, workers: list[int]) -> tuple[float, float, 
     return seconds, used, most
 
 
-def _used(pid: int) -> float:
+def used_seconds(pid: int) -> float:
     """Return the seconds of processor time of a process and all that it started, those that have ended too."""
     ticks = 0
     for one in _family(pid):

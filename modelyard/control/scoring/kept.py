@@ -28,6 +28,7 @@ class Kept:
 
 
 _waiting: list[tuple[UUID, Kept]] = []
+_prepares = [False]
 _lock = threading.Lock()
 
 
@@ -57,8 +58,9 @@ def give(job: UUID, kept: Kept) -> None:
 
 
 def prepare() -> None:
-    """Have a child ready for the next scoring, where the sandbox is whole."""
+    """Have a child ready for the next scoring from now on, where the sandbox is whole: this process is a worker."""
     if not layers.missing():
+        _prepares[0] = True
         SPARE.keep()
 
 
@@ -70,5 +72,5 @@ def close_idle(seconds: float = IDLE_SECONDS) -> None:
         _waiting[:] = [one for one in _waiting if one[1].since > before]
     for _, kept in idle:
         kept.close()
-    if idle:
-        prepare()
+    if idle and _prepares[0]:
+        SPARE.keep()

@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import select
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -39,7 +40,7 @@ from modelyard.core.signature import Column, DataType, Output, Role, Signature
 from modelyard.runtimes.runtime import runtime_class
 from modelyard.sandbox.examination import examine
 from modelyard.sandbox.limits import Limits
-from modelyard.scoring.scorer import Failed, Scored, Scorer
+from modelyard.scoring.scorer import SPARE, Failed, Scored, Scorer
 from modelyard.serving.answer_file import AnswerFile
 from modelyard.serving.protocols.decoder import Decoder
 from tests.integration.control import tables, versions
@@ -145,6 +146,28 @@ def test_a_dataset_is_scored_in_parts_as_the_pipeline_predicts(
     sweep(-1)
     assert result(client, job)
     assert AuditEntry.objects.filter(verb="version.score", subject="version:iris:1").count() == 1
+
+
+def test_a_worker_has_a_child_ready_for_the_next_scoring(
+    client: APIClient, admin: Actor, iris: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "_prepares", [False])
+    flowers(admin)
+    try:
+        assert done(ask(client)).state == State.SUCCEEDED
+        kept.close_idle(0)
+        assert SPARE._waiting is None  # this process is no worker
+        kept.prepare()
+        waiting = SPARE._waiting
+        assert waiting is not None
+        assert select.select([waiting.answers], [], [], 60)[0]
+        assert done(ask(client)).state == State.SUCCEEDED
+        assert [one.scorer._child.pid for _, one in kept._waiting] == [waiting.process.pid]
+        assert SPARE._waiting is None
+        kept.close_idle(0)
+        assert SPARE._waiting is not None
+    finally:
+        SPARE.end()
 
 
 def test_what_is_scored_is_what_the_data_plane_answers(client: APIClient, admin: Actor, iris: Version) -> None:
