@@ -28,7 +28,9 @@ def main() -> None:
     for _ in range(given.rounds):
         with tempfile.TemporaryDirectory(prefix="modelyard-bench-") as folder:
             _round(Path(folder) / "home", found)
-    table = Table("", "median, s", "least", "most", title="Starting and ending", title_justify="left")
+    table = Table("", title="Starting and ending", title_justify="left")
+    for column in ("median, s", "least", "most"):
+        table.add_column(column, justify="right")
     for what, seconds in found.items():
         table.add_row(what, *(f"{one:.2f}" for one in (statistics.median(seconds), min(seconds), max(seconds))))
     Console(width=100).print(table)
