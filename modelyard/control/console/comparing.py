@@ -112,10 +112,8 @@ def _signature(found: dict[str, Any]) -> Part:
         names = row["what"] or ["type"]
         left, right = (_fields(row[side], names) for side in ("left", "right"))
         note = ", ".join(row["what"]) if row["what"] else row["change"]
-        breaks = row.get("breaks")
-        lines.append(
-            Line(row["name"], left, right, f"{note}; breaks callers" if breaks else note, "bad" * bool(breaks))
-        )
+        breaks = row["breaks"]
+        lines.append(Line(row["name"], left, right, f"{note}; breaks callers" if breaks else note, "bad" * breaks))
     if found["reordered"]:
         lines.append(Line("order", "", "", "the columns come in another order"))
     counted = [(found["same_columns"], "input"), (found["same_outputs"], "output")]

@@ -49,9 +49,12 @@ def compare(left: Version, right: Version) -> dict[str, Any]:
     }
 
 
-def breaking(left: Version, right: Version) -> list[str]:
-    """Return the columns by which whoever asks as the left one wants to be asked is refused by the right one."""
-    return [row["name"] for row in _signature(left, right)["columns"] if row["breaks"]]
+def breaking(left: Version, right: Version) -> tuple[list[str], list[str]]:
+    """Return the columns by which whoever asks as the left one wants to be asked is refused by the right one, and the
+    outputs that whoever reads the left one's answers does not find so in the right one's."""
+    found = _signature(left, right)
+    columns, outputs = ([row["name"] for row in found[kind] if row["breaks"]] for kind in ("columns", "outputs"))
+    return columns, outputs
 
 
 def rows(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Row]:
@@ -87,7 +90,7 @@ def _merged(left: Sequence[str], right: Sequence[str]) -> list[str]:
 
 def _signature(left: Version, right: Version) -> dict[str, Any]:
     """Return the columns and outputs that differ, and how many do not. `breaks`: who asked the left one as it wanted
-    to be asked is refused by the right one."""
+    to be asked is refused by the right one, or finds in its answers not what the left one's had."""
     if not left.signature or not right.signature:
         return {"known": False, "columns": [], "outputs": [], "same_columns": 0, "same_outputs": 0, "reordered": False}
     one, other = (msgspec.convert(side.signature, Signature) for side in (left, right))
@@ -96,7 +99,7 @@ def _signature(left: Version, right: Version) -> dict[str, Any]:
     return {
         "known": True,
         "columns": differing,
-        "outputs": [row for row in outputs if row["change"] != "same"],
+        "outputs": [{**row, "breaks": row["change"] != "added"} for row in outputs if row["change"] != "same"],
         "same_columns": len(columns) - len(differing),
         "same_outputs": sum(row["change"] == "same" for row in outputs),
         "reordered": _reordered(one.names, other.names),

@@ -40,7 +40,7 @@ class RowSerializer(serializers.Serializer):
 
 class FieldRowSerializer(RowSerializer):
     what = serializers.ListField(child=serializers.CharField(), help_text="in what it differs: type, shape, required")
-    breaks = serializers.BooleanField(required=False, help_text="who asks as the left one wants is refused")
+    breaks = serializers.BooleanField(help_text="who asks as the left one wants is refused, or misses what it answered")
 
 
 class SignatureRowsSerializer(serializers.Serializer):

@@ -97,26 +97,37 @@ def check_consumers(model: Model, despite: bool, uses: str | None = None) -> Non
 
 
 def check_callers(model: Model, before: int | None, after: Version, despite: bool, uses: str) -> None:
-    """Let pass when version `after` takes whatever version `before` took, or nobody is declared to ask by `uses`, or
-    the caller knows and goes on.
+    """Let pass when version `after` takes whatever version `before` took and answers what it answered, or nobody is
+    declared to ask by `uses`, or the caller knows and goes on.
 
     Raises:
-        HasConsumers: naming the columns by which they would be refused, and them, with their contacts.
+        HasConsumers: naming the columns by which they would be refused, the outputs that they would not find as they
+            were, and them, with their contacts.
     """
     if despite or before is None or before == after.number:
         return
     hurt_by_it = hurt(model, uses)
     if not hurt_by_it:
         return
-    columns = breaking(model.versions.get(number=before), after)
+    columns, outputs = breaking(model.versions.get(number=before), after)
+    why = []
     if columns:
-        named = ", ".join(f"`{column}`" for column in columns[:SHOWN])
+        refused = f"as version {before} takes it is refused by version {after.number} (columns {_quoted(columns)})"
+        why.append(f"who asks {model.name}{uses} {refused}")
+    if outputs:
+        other = f"what version {before} answers finds other outputs in version {after.number} ({_quoted(outputs)})"
+        why.append(f"who reads of {model.name}{uses} {other}")
+    if why:
         raise HasConsumers(
-            f"who asks {model.name}{uses} as version {before} takes it is refused by version {after.number} (columns "
-            f"{named}), and declared are: {_told(hurt_by_it)}; tell them, then say `despite_consumers`",
+            f"{', and '.join(why)}, and declared are: {_told(hurt_by_it)}; tell them, then say `despite_consumers`",
             users=[str(consumer) for consumer in hurt_by_it],
             columns=columns[:MOST],
+            outputs=outputs[:MOST],
         )
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names[:SHOWN])
 
 
 def _told(consumers: Sequence[Consumer]) -> str:

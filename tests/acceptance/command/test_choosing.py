@@ -98,6 +98,8 @@ def test_who_would_be_refused_is_named_first_and_the_printed_undo_works(run: Run
         done = run(*change, "--despite-consumers", "--json")
         assert done.code == 0, done.err
         assert run(*done.json["undo"].split()[1:]).code == 0
+    assert run("promote", f"{pushed}:3", "--despite-consumers").code == 0
+    assert "finds other outputs in version 1 (`probabilities`)" in run("promote", f"{pushed}:1").err
     for name in ("checkout", "nightly"):
         assert run("consumers", "remove", pushed, name).code == 0
     assert run("aliases", "remove", pushed, "narrowing").code == 0

@@ -147,7 +147,8 @@ def test_they_are_named_before_an_alias_goes(editor: Client, admin: Actor, model
 def test_they_are_named_before_another_version_refuses_them(editor: Client, admin: Actor, model: Model) -> None:
     whole = signature()
     first = ready(admin, model)
-    ready(admin, model, b"narrow", found={"signature": structs.replace(whole, columns=whole.columns[:3])})
+    other = structs.replace(whole, columns=whole.columns[:3], outputs=(structs.replace(whole.outputs[0], name="kind"),))
+    ready(admin, model, b"narrow", found={"signature": other})
     deployments.activate(actor=admin, version=first)
     registry.move_alias(actor=admin, model=model, name="candidate", version=first)
     for uses in ("", "@candidate"):
@@ -162,7 +163,14 @@ def test_they_are_named_before_another_version_refuses_them(editor: Client, admi
         asked = editor.post(f"{iris}{path}", form)
         assert asked.status_code == 422
         shown = text_of(asked)
-        for said in ("petal_width", "shop", "a@example.com", "They were told", f'action="{iris}{path}"'):
+        for said in (
+            "petal_width",
+            "other outputs in version 2 (`label`)",
+            "shop",
+            "a@example.com",
+            "They were told",
+            f'action="{iris}{path}"',
+        ):
             assert said in shown
         for name, text in form.items():
             assert f'<input type="hidden" name="{name}" value="{text}">' in shown

@@ -85,7 +85,7 @@ def test_columns_added_dropped_retyped_and_required(found: dict[str, Any]) -> No
         "may": ("added", [], False),
     }
     assert (found["signature"]["same_columns"], found["signature"]["reordered"]) == (1, True)
-    assert [row["what"] for row in found["signature"]["outputs"]] == [["classes"]]
+    assert [(row["what"], row["breaks"]) for row in found["signature"]["outputs"]] == [(["classes"], True)]
 
 
 def test_metrics_say_by_how_much_and_which_is_better(found: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from modelyard.control.registry.models import Consumer, Model, Version
 from modelyard.control.tenancy.models import AuditEntry, Tenant
 from modelyard.control.tenancy.services import Actor, system_actor
 from modelyard.core.errors import HasConsumers, InvalidInput, NotFound, QuotaExceeded
-from modelyard.core.signature import Column, DataType
+from modelyard.core.signature import Column, DataType, Output, Role
 from tests.integration.control import versions
 
 pytestmark = pytest.mark.django_db
@@ -218,6 +218,44 @@ def test_who_asks_by_an_alias_is_named_before_it_moves(
         assert model.aliases.get().version == narrow
         services.move_alias(actor=admin, model=model, name="candidate", version=version, despite_consumers=True)
     activate(actor=admin, version=narrow)
+
+
+LABEL = Output("label", DataType.INT64, role=Role.PREDICTION, classes=(0, 1, 2))
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        structs.replace(LABEL, name="species"),
+        structs.replace(LABEL, type=DataType.INT32),
+        structs.replace(LABEL, classes=(0, 1)),
+        structs.replace(LABEL, classes=(2, 1, 0)),
+        structs.replace(LABEL, classes=None),
+        structs.replace(LABEL, shape=(2,)),
+        structs.replace(LABEL, role=Role.OTHER),
+    ],
+)
+def test_who_reads_an_output_is_named_before_a_version_that_answers_otherwise(
+    admin: Actor, model: Model, version: Version, output: Output
+) -> None:
+    activate(actor=admin, version=version)
+    declare_consumer(actor=admin, model=model, name="checkout", contact="a@example.com")
+    found = {"signature": structs.replace(versions.signature(), outputs=(output,))}
+    other = versions.ready(admin, model, b"other", found=found)
+    expected = r"who reads of iris what version 1 answers .* version 2 \(`label`\), and declared are: checkout \(a@"
+    with pytest.raises(HasConsumers, match=expected) as refused:
+        activate(actor=admin, version=other)
+    assert (refused.value.details["columns"], refused.value.details["outputs"]) == ([], ["label"])
+    assert in_force(model).as_plan().champion == 1
+    assert activate(actor=admin, version=other, despite_consumers=True).as_plan().champion == 2
+
+
+def test_an_output_more_hurts_nobody(admin: Actor, model: Model, version: Version) -> None:
+    activate(actor=admin, version=version)
+    declare_consumer(actor=admin, model=model, name="checkout")
+    found = {"signature": structs.replace(versions.signature(), outputs=(LABEL, Output("odds", DataType.FLOAT64)))}
+    more = versions.ready(admin, model, b"more", found=found)
+    assert activate(actor=admin, version=more).as_plan().champion == 2
 
 
 def test_a_version_that_takes_all_that_was_taken_hurts_nobody(admin: Actor, model: Model, version: Version) -> None:
