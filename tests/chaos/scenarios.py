@@ -2,7 +2,6 @@
 
 import os
 import random
-import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -29,6 +28,7 @@ class Size:
     database_kills: int = 3
     trainings: int = 50
     training_kills: int = 24
+    kill_after_seconds: float = 8.0
     wiped_jobs: int = 200
     trials_a_point: int = 50
     poison_jobs: int = 3
@@ -39,7 +39,23 @@ class Size:
     lease_seconds: float = 30.0
 
 
-SHORT = Size(30, 4, 1, 1, 4, 2, 20, 2, 1, 2, 2, 5.0, 2, 2.0)
+SHORT = Size(
+    jobs=30,
+    kills=4,
+    broker_kills=1,
+    database_kills=1,
+    trainings=4,
+    training_kills=3,
+    kill_after_seconds=3.0,
+    wiped_jobs=20,
+    trials_a_point=2,
+    poison_jobs=1,
+    frozen=2,
+    frozen_at_once=2,
+    frozen_seconds=5.0,
+    clocks=2,
+    lease_seconds=2.0,
+)
 
 
 def outcomes(keys: list[Any]) -> Figures:
@@ -133,16 +149,23 @@ def trained(world: World, size: Size) -> Figures:
     rows = "".join(f"{row % 7},{row % 11},{'ab'[row % 2]}\n" for row in range(200))
     dataset = tables.ready(actor, f"x,y,kind\n{rows}".encode(), name="small")
     asked = {"target": "kind", "estimator": "DecisionTreeClassifier"}
-    said = {"actor": actor, "trainer": "tabular", "model": "small", "dataset": dataset}
-    keys = [train(**said, parameters={**asked, "seed": seed}).pk for seed in range(size.trainings)]  # type: ignore[arg-type]
+    said: dict[str, Any] = {"actor": actor, "trainer": "tabular", "model": "small", "dataset": dataset}
+    keys: list[Any] = []
+
+    def ask(count: int) -> None:
+        seeds = range(len(keys), len(keys) + count)
+        keys.extend(train(**said, parameters={**asked, "seed": seed}).pk for seed in seeds)
+
+    ask(size.trainings)
     world.start("worker", 2)
     world.start("tend", 2)
     plan = ["worker", "tend", "child", *([] if world.embedded else ["broker", "database"])]
     plan = [plan[place % len(plan)] for place in range(size.training_kills)]
     done: dict[str, int] = dict.fromkeys(plan, 0)
     for what in plan:
-        time.sleep(world.random.uniform(1.0, 8.0))
-        assert not ended(keys), "a kill that finds nothing to do would show nothing: ask for more trainings"
+        time.sleep(world.random.uniform(1.0, size.kill_after_seconds))
+        if ended(keys):  # a kill that finds nothing to do would show nothing
+            ask(2)
         done[what] += _kill(what, world)
     until(lambda: ended(keys), 1200)
     jobs = list(Job.objects.filter(pk__in=keys))
@@ -171,14 +194,14 @@ def wiped(world: World, size: Size) -> Figures:
     if world.broker is None:
         messages = world.home / "broker" / "messages"
         gone = len(list(messages.iterdir()))
-        shutil.rmtree(messages)
-        messages.mkdir()
+        for message in messages.iterdir():
+            message.unlink(missing_ok=True)
     else:
         from kombu import Connection
 
         with Connection(world.broker.url) as connection:
             gone = connection.default_channel.queue_delete("modelyard")
-    assert gone == size.wiped_jobs, gone
+    assert gone >= size.wiped_jobs, gone  # more, where some were sent again while they waited
     world.start("worker", 2)
     taken = until(lambda: ended(keys), 300)
     figures = outcomes(keys) | {"messages lost": gone, "seconds": round(taken, 1)}

@@ -12,7 +12,13 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(("scenario", "where"), [("killed", "--servers"), ("crash", "--embedded")])
+@pytest.mark.parametrize(
+    ("scenario", "where"),
+    [
+        ("killed", "--servers"),
+        *((scenario, "--embedded") for scenario in ("killed", "trained", "wiped", "crash", "poison")),
+    ],
+)
 def test_nothing_is_lost_and_nothing_done_twice(scenario: str, where: str) -> None:
     command = [sys.executable, "-m", "tests.chaos", scenario, "--short", where]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=380)
