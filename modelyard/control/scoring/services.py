@@ -183,13 +183,16 @@ def _check_each_its_own(dataset: Dataset, entity: str) -> None:
     known now, the job that stores them finds out.
 
     Raises:
-        InvalidInput: when values are missing, or the column repeats a few.
+        InvalidInput: when values are missing, or the column repeats some and its values could be counted.
     """
-    column: dict[str, Any] = next((one for one in dataset.columns if one["name"] == entity), {})
-    why = "has missing values" if column.get("optional") else ""
-    few = column.get("categories")
-    if few is not None and len(few) < (dataset.n_rows or 0):
-        why = f"repeats {len(few)} value{'s' * (len(few) != 1)}"
+    told: dict[str, Any] = next((one for one in dataset.summary if one["name"] == entity), {})
+    distinct, rows = told.get("distinct"), dataset.n_rows or 0
+    if told.get("missing"):
+        why = "has missing values"
+    elif distinct is not None and told.get("exact", True) and distinct < rows:
+        why = f"has {distinct:,} value{'s' * (distinct != 1)} in {rows:,} rows"
+    else:
+        why = ""
     if why:
         raise InvalidInput.at(
             "entity", f"`{entity}` {why} in {dataset}: to store answers by, expected one of its own for each row"

@@ -489,7 +489,11 @@ def test_answers_are_stored_by_entity_where_that_is_asked_for(
     frame.assign(plant=["a", "b"] * 75).to_csv(twice := io.StringIO(), index=False)
     tables.ready(admin, twice.getvalue().encode(), name="twice", filename="twice.csv")
     refused = ask(client, "twice", entity="plant", precompute=True)
-    assert (refused.status_code, "`plant` repeats 2 values" in refused.json()["error"]["message"]) == (400, True)
+    assert (refused.status_code, "has 2 values in 150 rows in" in refused.json()["error"]["message"]) == (400, True)
+    frame.assign(plant=["plant 1", *frame["plant"][1:]]).to_csv(once := io.StringIO(), index=False)
+    tables.ready(admin, once.getvalue().encode(), name="once", filename="once.csv")
+    refused = ask(client, "once", entity="plant", precompute=True)
+    assert (refused.status_code, "has 149 values in 150 rows" in refused.json()["error"]["message"]) == (400, True)
 
 
 def test_a_version_deleted_meanwhile_costs_the_stored_answers_alone(
