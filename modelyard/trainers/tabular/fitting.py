@@ -116,12 +116,12 @@ def _refusals(material: Material) -> Iterator[None]:
 
 
 def _measured(material: Material, given: dict[str, Any], report: Report) -> tuple[Any, dict[str, float]]:
-    report(0.65, f"fitting on {len(material.train)} rows")
+    report(0.65, f"fitting on {len(material.train):,} rows")
     estimator = _fitted(material, given, material.train)
     with _refusals(material):
         held = material.frame.iloc[material.test]
         metrics = measuring.measured(estimator, held, material.truth[material.test], material.task)
-    report(0.75, f"measured on {len(material.test)} rows held out", **metrics)
+    report(0.75, f"measured on {len(material.test):,} rows held out", **metrics)
     return estimator, metrics
 
 

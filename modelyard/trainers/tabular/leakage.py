@@ -23,7 +23,7 @@ def imbalance(truth: np.ndarray) -> list[Remark]:
     share = counts[least] / len(truth)
     if share >= min(RARE, 0.5 / len(classes)):
         return []
-    message = f"class `{classes[least]}` has {counts[least]} of {len(truth)} rows ({share:.1%}); look at f1_macro"
+    message = f"class `{classes[least]}` has {counts[least]:,} of {len(truth):,} rows ({share:.1%}); look at f1_macro"
     return [Remark("class_imbalance", f"{message} and balanced_accuracy, or set class_weight to balanced")]
 
 
@@ -84,5 +84,5 @@ def _repeated(frame: Any, truth: np.ndarray, train: np.ndarray, test: np.ndarray
     again = int(np.isin(keys[test], keys[train]).sum())
     if not again:
         return []
-    message = f"{again} of {len(test)} rows of the hold-out are among those learnt from, value by value"
+    message = f"{again:,} of {len(test):,} rows of the hold-out are among those learnt from, value by value"
     return [Remark("duplicate_rows", message)]

@@ -96,7 +96,7 @@ def prepare(dataset: Path, parameters: TabularParameters) -> Material:
     arrow = rows.table.select(named)
     lacking = target.isna().to_numpy()
     if lacking.any():
-        message = f"{int(lacking.sum())} rows without a value of the target were left out"
+        message = f"{int(lacking.sum()):,} rows without a value of the target were left out"
         remarks.append(Remark("target_missing", message, parameters.target))
         frame, target = frame[~lacking].reset_index(drop=True), target[~lacking]
         arrow = arrow.filter(~lacking)
@@ -197,10 +197,11 @@ def _split(truth: np.ndarray, task: Task, parameters: TabularParameters) -> tupl
         count = len(np.unique(truth))
         if min(held, len(truth) - held) < count:
             raise InvalidInput.at(
-                place, f"{held} of {len(truth)} rows would be held out: both parts must hold each of {count} classes"
+                place,
+                f"{held:,} of {len(truth):,} rows would be held out: both parts must hold each of {count} classes",
             )
     elif min(held, len(truth) - held) < 2:
-        raise InvalidInput.at(place, f"{held} of {len(truth)} rows would be held out: both parts need 2 at least")
+        raise InvalidInput.at(place, f"{held:,} of {len(truth):,} rows would be held out: both parts need 2 at least")
     train, test = train_test_split(
         np.arange(len(truth)),
         test_size=parameters.holdout,

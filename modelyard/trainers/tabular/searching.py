@@ -140,7 +140,7 @@ def scores(material: Material, chosen: Sequence[Candidate], report: Report) -> I
 def so_far(done: int, count: int, leader: Mapping[str, float]) -> str:
     """Return in words how far a search is; `leader` is the metric and its best value, nothing before there is one."""
     best_one = "".join(f", best {metric} so far {value:.4g}" for metric, value in leader.items())
-    return f"{done} of {count} candidates{best_one}"
+    return f"{done:,} of {count:,} candidates{best_one}"
 
 
 def _score(material: Material, candidate: Candidate, metric: str, folds: Sequence[Any]) -> Score:

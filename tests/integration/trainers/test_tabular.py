@@ -217,6 +217,8 @@ def test_many_classes_of_one_size_are_in_balance() -> None:
     assert imbalance(truth) == []
     (said,) = imbalance(np.append(truth[truth != 7], [7] * 10))
     assert said.message.startswith("class `7` has 10 of 970 rows (1.0%)")
+    (said,) = imbalance(np.append(np.repeat(np.arange(2), 1_200), [2] * 10))
+    assert said.message.startswith("class `2` has 10 of 2,410 rows (0.4%)")
 
 
 def test_a_feature_that_tells_the_target_is_named(train: Train) -> None:
