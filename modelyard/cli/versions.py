@@ -86,7 +86,7 @@ def _deployed(yard: Connection, now: "Deployment", verb: str, body: dict[str, An
         console=yard.console(model),
         curl=curl("POST", yard.api(f"models/{model}/{verb}"), json_body=given),
         undo=_undo(model, now.undo),
-        more={"note": "; ".join(now.notes)},
+        more={"note": "; ".join(now.notes), "tell": ", ".join(now.consumers)},
     ).show(json)
 
 

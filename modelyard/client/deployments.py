@@ -41,7 +41,10 @@ class Deployments(Aliases):
         return self._deploy(name, "promote", {"version": number, "reason": reason, **told(despite_consumers)}, wait)
 
     def rollback(self, model: str, *, reason: str = "", wait: bool = True) -> Deployment:
-        """Serve again what was served before; called again, what was served before that."""
+        """Serve again what was served before; called again, what was served before that.
+
+        It is never refused for consumers; the answer's `consumers` names those to tell.
+        """
         return self._deploy(model, "rollback", {"reason": reason}, wait)
 
     def deactivate(

@@ -185,6 +185,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
         changed: whether the call that answered this changed anything.
         undo: the call that takes the change back: `verb`, `method`, `path`, `body`.
         notes: what the charter asks for, and the champion does not keep to.
+        consumers: who is declared to ask for the model by its name, where the call changed what answers them.
     """
 
     model: str
@@ -200,6 +201,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     changed: bool = True
     undo: dict[str, Any] | None = None
     notes: list[str] = []
+    consumers: list[str] = []
 
     @property
     def versions(self) -> list[int]:

@@ -26,6 +26,7 @@ from modelyard.control.deployments.serializers import (
 )
 from modelyard.control.deployments.undo import undo_of
 from modelyard.control.registry.charters import shortfalls_of
+from modelyard.control.registry.consumers import hurt
 from modelyard.control.registry.finding import find_model, find_version
 from modelyard.control.registry.models import Model
 from modelyard.control.rest import actor_of
@@ -50,7 +51,9 @@ class Deployments(ViewSet):
         """Set the model's own limits; what is not given stays."""
         actor = actor_of(request)
         model = find_model(actor.tenant, name)
-        services.change_limits(actor=actor, model=model, **checked(ChangedDeployment, request)["limits"])
+        given = checked(ChangedDeployment, request)
+        despite = given["despite_consumers"]
+        services.change_limits(actor=actor, model=model, despite_consumers=despite, **given["limits"])
         return Response(_deployment(model))
 
 
@@ -100,7 +103,9 @@ class Changes(ViewSet):
             if champion is None
             else shortfalls_of(model.versions.select_related("model", "serving").get(number=champion))
         )
-        return Response({**PlanRecordSerializer(record).data, "undo": undo, "changed": changed, "notes": notes})
+        told = [str(consumer) for consumer in hurt(model, "")] if changed else []
+        shown = {"undo": undo, "changed": changed, "notes": notes, "consumers": told}
+        return Response({**PlanRecordSerializer(record).data, **shown})
 
 
 class History(mixins.ListModelMixin, GenericViewSet):

@@ -37,6 +37,7 @@ class LimitsSerializer(Given):
 
 class ChangedDeployment(Given):
     limits = LimitsSerializer()
+    despite_consumers = DespiteConsumers()
 
 
 class ArmSerializer(serializers.Serializer):
@@ -105,9 +106,12 @@ class ChangeSerializer(PlanRecordSerializer):
     notes = serializers.ListField(
         child=serializers.CharField(), help_text="what the charter asks for, and the champion does not keep to"
     )
+    consumers = serializers.ListField(
+        child=serializers.CharField(), help_text="who is declared to ask for the model by its name, to be told"
+    )
 
     class Meta(PlanRecordSerializer.Meta):
-        fields = (*PlanRecordSerializer.Meta.fields, "undo", "changed", "notes")
+        fields = (*PlanRecordSerializer.Meta.fields, "undo", "changed", "notes", "consumers")
         read_only_fields = fields
 
 

@@ -98,11 +98,14 @@ def rollback(*, actor: Actor, model: Model, reason: str = "") -> PlanRecord:
         return _append(actor, locked, plan, versions, verb="rollback", reason=reason, restores=target.number)
 
 
-def change_limits(*, actor: Actor, model: Model, **limits: float | int | None) -> Deployment:
+def change_limits(
+    *, actor: Actor, model: Model, despite_consumers: bool = False, **limits: float | int | None
+) -> Deployment:
     """Set the model's own limits; None means the data plane's, and what is not given stays.
 
     Raises:
         InvalidInput: when a limit is unknown, not positive, or too large.
+        HasConsumers: when a limit becomes less, or was the data plane's, and nothing was said of the consumers.
     """
     require(actor, Scope.WRITE)
     for name, value in limits.items():
@@ -112,9 +115,13 @@ def change_limits(*, actor: Actor, model: Model, **limits: float | int | None) -
         deployment = _deployment(actor, locked)
         merged = {**deployment.limits, **limits}
         kept = {name: value for name, value in merged.items() if value is not None}
-        if kept != deployment.limits:
+        before = deployment.limits
+        less = [name for name, value in kept.items() if value < before.get(name, math.inf)]
+        if less:
+            check_consumers(locked, despite_consumers, because=f"{less[0]} becomes {kept[less[0]]:g}")
+        if kept != before:
             Deployment.objects.filter(pk=deployment.pk).update(limits=kept)
-            details = {"before": deployment.limits, "after": kept}
+            details = {"before": before, "after": kept}
             deployment.limits = kept
             mark_changed(locked)
             record(actor=actor, verb="deployment.limits", subject=f"model:{locked.name}", details=details)

@@ -81,8 +81,9 @@ def hurt(model: Model, uses: str | None = None) -> list[Consumer]:
     return list(consumers if uses is None else consumers.filter(uses=uses))
 
 
-def check_consumers(model: Model, despite: bool, uses: str | None = None) -> None:
-    """Let pass when nobody would be hurt, or the caller knows and goes on.
+def check_consumers(model: Model, despite: bool, uses: str | None = None, because: str = "") -> None:
+    """Let pass when nobody would be hurt, or the caller knows and goes on. `because` says what would hurt them, where
+    the call itself does not.
 
     Raises:
         HasConsumers: naming those who would be, with their contacts.
@@ -90,7 +91,7 @@ def check_consumers(model: Model, despite: bool, uses: str | None = None) -> Non
     hurt_by_it = [] if despite else hurt(model, uses)
     if hurt_by_it:
         raise HasConsumers(
-            f"{model.name}{uses or ''} has declared consumers: {_told(hurt_by_it)}; tell them, then say "
+            f"{because + ': ' * bool(because)}{model.name}{uses or ''} has declared consumers: {named(hurt_by_it)}; tell them, then say "
             "`despite_consumers`, or remove them from its consumers",
             users=[str(consumer) for consumer in hurt_by_it],
         )
@@ -119,7 +120,7 @@ def check_callers(model: Model, before: int | None, after: Version, despite: boo
         why.append(f"who reads of {model.name}{uses} {other}")
     if why:
         raise HasConsumers(
-            f"{', and '.join(why)}, and declared are: {_told(hurt_by_it)}; tell them, then say `despite_consumers`",
+            f"{', and '.join(why)}, and declared are: {named(hurt_by_it)}; tell them, then say `despite_consumers`",
             users=[str(consumer) for consumer in hurt_by_it],
             columns=columns[:MOST],
             outputs=outputs[:MOST],
@@ -130,7 +131,8 @@ def _quoted(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names[:SHOWN])
 
 
-def _told(consumers: Sequence[Consumer]) -> str:
+def named(consumers: Sequence[Consumer]) -> str:
+    """Return the first of them in words, with their contacts, and how many more there are."""
     shown = ", ".join(str(consumer) for consumer in consumers[:SHOWN])
     return f"{shown} and {len(consumers) - SHOWN} more" if len(consumers) > SHOWN else shown
 

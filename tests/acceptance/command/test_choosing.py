@@ -82,7 +82,7 @@ def test_the_winner_answers_and_the_printed_undo_works(run: Run, pushed: str, ir
     assert run("predict", pushed, "--rows", row).code == 1
 
 
-def test_who_would_be_refused_is_named_first_and_the_printed_undo_works(run: Run, pushed: str) -> None:
+def test_who_would_be_refused_is_named_first_and_the_printed_undo_works(run: Run, yard: Yard, pushed: str) -> None:
     assert run("promote", f"{pushed}:1").code == 0
     assert run("aliases", "set", pushed, "narrowing", "1").code == 0
     assert run("consumers", "add", pushed, "checkout", "--contact", "a@example.com").code == 0
@@ -100,6 +100,9 @@ def test_who_would_be_refused_is_named_first_and_the_printed_undo_works(run: Run
         assert run(*done.json["undo"].split()[1:]).code == 0
     assert run("promote", f"{pushed}:3", "--despite-consumers").code == 0
     assert "finds other outputs in version 1 (`probabilities`)" in run("promote", f"{pushed}:1").err
+    assert "  tell     checkout (a@example.com)" in run("rollback", pushed).out
+    with Client(yard.url, yard.key) as client:
+        assert client.rollback(pushed).consumers == ["checkout (a@example.com)"]
     for name in ("checkout", "nightly"):
         assert run("consumers", "remove", pushed, name).code == 0
     assert run("aliases", "remove", pushed, "narrowing").code == 0

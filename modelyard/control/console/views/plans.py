@@ -8,7 +8,7 @@ from modelyard.control.console import reads, toasts
 from modelyard.control.console.access import page
 from modelyard.control.console.rendering import show
 from modelyard.control.deployments import services as deployments
-from modelyard.control.registry.consumers import hurt
+from modelyard.control.registry.consumers import hurt, named
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
 
@@ -36,7 +36,8 @@ def rollback(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     deployments.rollback(actor=actor, model=model, reason=request.POST.get("reason", "")[:2000])
     arms = reads.arms_of(model)
     now = f"{name}:{arms[0].number} answers again." if arms else f"{name} is not served, as before."
-    toasts.say(request, f"Rolled back. {now}")
+    told = hurt(model, "")
+    toasts.say(request, f"Rolled back. {now}" + (f" Tell {named(told)}." if told else ""))
     return redirect("console:model", tenant=actor.tenant.name, name=name)
 
 

@@ -178,6 +178,8 @@ def test_they_are_named_before_another_version_refuses_them(editor: Client, admi
         if path == "aliases/":
             registry.move_alias(actor=admin, model=model, name="candidate", version=first, despite_consumers=True)
     assert "version 2" in text_of(editor.get(iris))
+    shown = text_of(editor.post(f"{iris}rollback/", follow=True))
+    assert "Rolled back. iris:1 answers again. Tell shop (a@example.com)." in shown
 
 
 def test_a_version_that_somebody_uses_says_so(editor: Client, admin: Actor, model: Model) -> None:

@@ -166,6 +166,25 @@ def test_over_the_api_what_would_hurt_them_says_so(api: APIClient) -> None:
     assert api.delete("/api/v1/models/iris/?despite_consumers=true").status_code == 204
 
 
+def test_over_the_api_less_than_was_taken_so_far_says_so(api: APIClient) -> None:
+    path = "/api/v1/models/iris/deployment"
+    assert api.patch(path, {"limits": {"max_rows": 100, "timeout_seconds": 5}}).status_code == 200
+    api.put(f"{CONSUMERS}nightly/", {"uses": "iris:1", "contact": "a@example.com"})
+    for limits in ({"max_rows": 99}, {"timeout_seconds": 0.5}, {"max_rows": 200, "max_body_bytes": 1000}):
+        refused = api.patch(path, {"limits": limits})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "has_consumers")
+        message = refused.json()["error"]["message"]
+        assert (
+            f"{list(limits)[-1]} becomes {list(limits.values())[-1]}: iris has declared consumers: nightly" in message
+        )
+        kept = {"max_rows": 100, "max_body_bytes": None, "timeout_seconds": 5}
+        assert api.get(path).json()["limits"] == kept
+    for limits in ({"max_rows": 100}, {"max_rows": 101}, {"max_rows": None}):
+        assert api.patch(path, {"limits": limits}).json()["limits"]["max_rows"] == limits["max_rows"]
+    told = api.patch(path, {"limits": {"max_rows": 99}, "despite_consumers": True})
+    assert told.json()["limits"]["max_rows"] == 99
+
+
 @pytest.fixture
 def narrow(admin: Actor, model: Model, version: Version) -> Version:
     """A version that does not take one of the columns that version 1 takes; version 1 answers, and is `@candidate`."""
@@ -282,7 +301,13 @@ def test_over_the_api_a_change_that_hurts_says_so_and_its_undo_works(api: APICli
         assert (refused.status_code, refused.json()["error"]["code"]) == (409, "has_consumers")
         done = call(f"{iris}{path}", {**body, "despite_consumers": True})
         assert done.status_code == 200, done.json()
+        assert done.json().get("consumers", ["checkout"]) == ["checkout"]
         undo = done.json()["undo"]
         assert getattr(api, undo["method"].lower())(undo["path"], undo["body"]).status_code == 200
+    api.put(f"{CONSUMERS}shop/", {"contact": "a@example.com"})
+    assert api.post(f"{iris}rollback", {}).json()["consumers"] == ["checkout", "shop (a@example.com)"]
+    back = {"version": 1, "despite_consumers": True}
+    assert api.post(f"{iris}promote", back).json()["consumers"] == ["checkout", "shop (a@example.com)"]
+    assert api.post(f"{iris}promote", back).json()["consumers"] == []
     assert api.get(f"{iris}deployment").json()["champion"] == 1
     assert api.get(f"{iris}aliases/candidate/").json()["version"] == 1
