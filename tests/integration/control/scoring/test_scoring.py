@@ -4,13 +4,15 @@ import io
 import json
 import pickle
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from django.apps import apps
 from django.db import connection
@@ -29,7 +31,7 @@ from modelyard.control.jobs.services import cancel, claim
 from modelyard.control.jobs.work import perform
 from modelyard.control.precomputed.services import current_of
 from modelyard.control.registry import services as registry
-from modelyard.control.registry.models import Artifact, Model, Version
+from modelyard.control.registry.models import Artifact, Dataset, Model, Version
 from modelyard.control.registry.storage import store
 from modelyard.control.registry.uploads import keep_stored, sweep
 from modelyard.control.scoring import files, kept, work
@@ -43,6 +45,7 @@ from modelyard.sandbox.limits import Limits
 from modelyard.scoring.scorer import SPARE, Failed, Scored, Scorer
 from modelyard.serving.answer_file import AnswerFile
 from modelyard.serving.protocols.decoder import Decoder
+from modelyard.tables.writing import write_table
 from tests.integration.control import tables, versions
 
 results_of_before = import_module("modelyard.control.scoring.migrations.0003_results_of_before")
@@ -283,6 +286,57 @@ def test_names_are_settled_when_it_is_asked_for(client: APIClient, admin: Actor)
     registry.move_alias(actor=admin, model=model, name="candidate", version=first)
     numbers = {name: Job.objects.get(pk=job["id"]).payload["number"] for name, job in asked.items()}
     assert numbers == {"iris": 1, "iris@candidate": 2, "iris@champion": 1}
+
+
+def many(actor: Actor, rows: int, folder: Path) -> Dataset:
+    """Random flowers with a text each, about 60 bytes a row that no compression makes much fewer."""
+    dataset = tables.ready(actor, b"x0,x1,x2,x3,plant\n1.5,1.5,1.5,1.5,a\n", name=f"rows-{rows}", filename="a.csv")
+    random = np.random.default_rng(rows)
+    names = ["x0", "x1", "x2", "x3"]
+    schema = pa.schema([*((name, pa.float64()) for name in names), ("plant", pa.string())])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for first in range(0, rows, 50_000):
+            count = min(50_000, rows - first)
+            texts = pa.array(random.integers(1 << 62, size=count)).cast(pa.string())
+            yield pa.record_batch([*(pa.array(random.random(count)) for _ in names), texts], schema)
+
+    write_table(batches(), schema, folder / "table.parquet")
+    with (folder / "table.parquet").open("rb") as file:
+        stored = store().put(str(actor.tenant.pk), iter(lambda: file.read(1 << 20), b""), 1 << 30)
+    keep_stored(actor, stored)
+    artifact = Artifact.objects.of(actor.tenant).get(digest=stored.digest)
+    Dataset.objects.filter(pk=dataset.pk).update(artifact=artifact, n_rows=rows)
+    return dataset
+
+
+def peak_mib(process: int | str) -> int:
+    """Return the most memory that a process had resident (proc(5): VmHWM)."""
+    (line,) = (line for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) >> 10
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="no peak of memory can be reset here")
+def test_memory_does_not_grow_with_the_file(client: APIClient, admin: Actor, iris: Version, tmp_path: Path) -> None:
+    """Neither that of the child, which reads and writes, nor that of the worker, through which the result goes."""
+    peaks = []
+    for rows in (200_000, 2_000_000):
+        dataset = many(admin, rows, tmp_path)
+        Path("/proc/self/clear_refs").write_text("5")
+        key = ask(client, dataset.name, columns=["plant", "x0", "x1", "x2", "x3"]).json()["id"]
+        perform(key)
+        for part in Job.objects.filter(parent=key).order_by("part"):
+            perform(part.pk)
+        ((_, held),) = kept._waiting
+        child = peak_mib(held.scorer._child.pid)
+        perform(key)
+        job = Job.objects.get(pk=key)
+        peaks.append((child, peak_mib("self")))
+        assert (job.state, job.outcome["rows"], job.outcome["failed_rows"]) == (State.SUCCEEDED, rows, 0)
+        kept.close_idle(0)
+    (child, worker), (child_of_many, worker_of_many) = peaks
+    assert child_of_many - child < 30, peaks
+    assert worker_of_many - worker < 30, peaks
 
 
 def test_a_job_of_which_every_row_fails_has_failed(client: APIClient, admin: Actor, iris: Version) -> None:
