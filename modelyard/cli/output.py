@@ -45,7 +45,7 @@ def hint_of(error: ModelyardError) -> str | None:
         return f"a key with this scope may do it: `modelyard keys create --name NAME --scope {scope}`"
     if error.code == "not_found" and error.details.get("what") == "model" and "did you mean" not in error.message:
         return "`modelyard models` lists them"
-    if error.code == "in_use" and error.details.get("what") == "dataset":
+    if error.code == "in_use" and error.details.get("what") in ("dataset", "tenant"):
         return None
     return HINTS.get(error.code)
 

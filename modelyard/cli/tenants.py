@@ -1,4 +1,4 @@
-"""`modelyard tenants`: makes and lists tenants, directly in a home's database; no server needs to run."""
+"""`modelyard tenants`: makes, lists and deletes tenants, directly in a home's database; no server needs to run."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,15 +7,16 @@ import typer
 
 from modelyard.cli import project
 from modelyard.cli.home import TENANT, expect_home, make_home, set_up_django, settings_of
-from modelyard.cli.options import Home, Json, with_home
+from modelyard.cli.options import Home, Json, Yes, with_home
 from modelyard.cli.output import Done, print_json, print_table
 from modelyard.cli.usage import tenant_name
 from modelyard.core.errors import NotFound
 
 if TYPE_CHECKING:
+    from modelyard.control.tenancy.models import Tenant
     from modelyard.control.tenancy.services import Actor
 
-app = typer.Typer(help="Make and list tenants on the server's own machine.", no_args_is_help=True)
+app = typer.Typer(help="Make, list and delete tenants on the server's own machine.", no_args_is_help=True)
 
 
 def open_home(home: Path | None) -> None:
@@ -43,23 +44,36 @@ def tenant_actor(home: Path | None, tenant: str | None) -> "Actor":
     """
     open_home(home)
     from modelyard.control.tenancy import services
-    from modelyard.control.tenancy.models import Tenant
 
     if tenant is None:
         within = project.current()
         tenant = TENANT if within is None else within.tenant()
-    found = Tenant.objects.filter(name=tenant).first()
+    return services.system_actor(named(tenant), "command")
+
+
+def named(name: str) -> "Tenant":
+    """Return the tenant of that name, of an open home.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    from modelyard.control.tenancy.models import Tenant
+
+    found = Tenant.objects.filter(name=name).first()
     if found is None:
         names = ", ".join(Tenant.objects.values_list("name", flat=True)[:10])
-        raise NotFound(f"there is no tenant {tenant!r}: expected one of {names}; `modelyard tenants create` makes one")
-    return services.system_actor(found, "command")
+        raise NotFound(f"there is no tenant {name!r}: expected one of {names}; `modelyard tenants create` makes one")
+    return found
+
+
+Name = Annotated[
+    str, typer.Argument(help="As it stands in addresses, like acme.", show_default=False, callback=tenant_name)
+]
 
 
 @app.command()
 def create(
-    name: Annotated[
-        str, typer.Argument(help="As it stands in addresses, like acme.", show_default=False, callback=tenant_name)
-    ],
+    name: Name,
     title: Annotated[str, typer.Option(help="As people write it.")] = "",
     home: Home = None,
     json: Json = False,
@@ -76,6 +90,31 @@ def create(
             "key": with_home(f"modelyard keys create --tenant {tenant.name} --name first --scope admin", home),
             "member": with_home(f"modelyard members add admin --tenant {tenant.name} --role admin", home),
         },
+        undo=with_home(f"modelyard tenants delete {tenant.name}", home),
+    ).show(json)
+
+
+@app.command()
+def delete(name: Name, yes: Yes = False, home: Home = None, json: Json = False) -> None:
+    """Delete a tenant that holds nothing any more: no model, dataset, open job, schedule or scored table.
+
+    Its members and keys, its ended jobs and its log go with it.
+    """
+    open_home(home)
+    from django.db import transaction
+
+    from modelyard.control.tenancy import services
+
+    tenant = named(name)
+    if not yes and not json:
+        typer.confirm(f"Delete {name}, with its members, its keys and its log?", abort=True, err=True)
+    with transaction.atomic():
+        services.delete_tenant(actor=services.operator_actor("command"), tenant=tenant)
+    another = with_home(f"modelyard tenants create {name}", home)
+    Done(
+        f"{name} is deleted",
+        result={"deleted": name},
+        undo=f"`{another}` makes an empty one; what went with it stays gone",
     ).show(json)
 
 

@@ -2,7 +2,7 @@
 
 from modelyard.client.choosing import Comparison, Selection
 from modelyard.client.client import Client
-from modelyard.client.records import Alias, Answer, Dataset, Deployment, Key, Model, Preview, Version
+from modelyard.client.records import Alias, Answer, Dataset, Deployment, Key, Model, Preview, Tenant, Version
 
 __all__ = [
     "Alias",
@@ -15,5 +15,6 @@ __all__ = [
     "Model",
     "Preview",
     "Selection",
+    "Tenant",
     "Version",
 ]

@@ -1,8 +1,9 @@
-"""The part of the client that speaks of keys, and of whose they are."""
+"""The part of the client that speaks of keys, and of the tenants whose they are."""
 
 from modelyard.client.connected import Connected
-from modelyard.client.records import Key
+from modelyard.client.records import Key, Tenant
 from modelyard.client.transport import API
+from modelyard.core.reference import check_name
 
 
 class Keys(Connected):
@@ -28,4 +29,20 @@ class Keys(Connected):
 
     def tenant(self) -> str:
         """Return the name of the tenant that the key belongs to."""
-        return str(next(self._control.pages(f"{API}/tenants/"))["name"])
+        return str(next(self._control.pages(f"{API}/tenants/", {"own": "true"}))["name"])
+
+    def tenants(self) -> list[Tenant]:
+        """Return the tenant that the key belongs to; for a key of the operator's, all that there are."""
+        return list(self._list(f"{API}/tenants/", Tenant))
+
+    def create_tenant(self, name: str, title: str = "") -> Tenant:
+        """Make a tenant, with a key of the operator's; it has no member and no key yet."""
+        return self._send("POST", f"{API}/tenants/", Tenant, {"name": name, "title": title})
+
+    def delete_tenant(self, name: str) -> None:
+        """Delete a tenant with its members and keys, with a key of the operator's.
+
+        Raises:
+            InUse: while it holds models, datasets, open jobs, schedules or scored tables; `details["held"]` counts.
+        """
+        self._control.send("DELETE", f"{API}/tenants/{check_name(name, 'a tenant')}/")

@@ -242,6 +242,15 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
 
 
+class Tenant(msgspec.Struct, frozen=True, kw_only=True):
+    """Who owns models, datasets, keys and all else. `runs_code`: files that carry code may be served."""
+
+    name: str
+    title: str = ""
+    runs_code: bool = True
+    created_at: str | None = None
+
+
 class CharterInForce(msgspec.Struct, frozen=True, kw_only=True):
     """A model's charter, and when who agreed on it. `number` is 0 where none was written.
 

@@ -25,6 +25,7 @@ from modelyard.control.tenancy.models import AllowedOrigin, ApiKey, Tenant
 from modelyard.core.errors import ArtifactCorrupt, Conflict
 from modelyard.exchange.medium import FolderMedium, Medium
 from modelyard.exchange.publication import (
+    forget_tenant,
     read_index,
     restore_index,
     sweep_documents,
@@ -49,6 +50,8 @@ def _folder(root: Path) -> Medium:
 def publish_pending(to: Medium | None = None) -> int:
     """Publish every tenant that waits; return how many were.
 
+    Those that are gone are forgotten then: whoever deletes one lets the operator's own tenant wait.
+
     Raises:
         Exception: the last that a tenant met, after all were tried; it waits on.
     """
@@ -60,21 +63,40 @@ def publish_pending(to: Medium | None = None) -> int:
         except Exception as error:
             log.warning("publication_failed", tenant=tenant.name, error=type(error).__name__)
             failure = error
+    if waiting:
+        forget_gone(to or medium())
     if failure is not None:
         raise failure
     return published
 
 
+def forget_gone(to: Medium) -> int:
+    """Take out of the index the tenants that were deleted; return how many there were.
+
+    Raises:
+        ArtifactCorrupt: when the index is not readable.
+    """
+    index = read_index(to)
+    known = {str(number) for number in Tenant.objects.values_list("pk", flat=True)}
+    gone = [tenant for tenant in index.tenants if tenant not in known] if index else []
+    for tenant in gone:
+        forget_tenant(to, tenant)
+        log.info("tenant_forgotten", tenant_id=tenant)
+    return len(gone)
+
+
 def publish(tenant: Tenant, to: Medium) -> bool:
-    """Publish one tenant, as it is now or later; False when it has to be tried again.
+    """Publish one tenant, as it is now or later; False when it has to be tried again, or is gone.
 
     A model whose document cannot be written stays as it was told last, and holds up nothing else: a revoked key least.
 
     Raises:
         Exception: the last that a model met; the tenant waits on.
     """
-    tenant = Tenant.objects.get(pk=tenant.pk)
-    failure = None
+    found = Tenant.objects.filter(pk=tenant.pk).first()
+    if found is None:
+        return False
+    tenant, failure = found, None
     for model in _changed(tenant):
         try:
             _publish_model(tenant, model, to)
@@ -98,7 +120,8 @@ def publish(tenant: Tenant, to: Medium) -> bool:
 
 
 def reconcile(to: Medium | None = None) -> int:
-    """Let every tenant be published again whose entry in the medium is missing or older than the database says.
+    """Let every tenant be published again whose entry in the medium is missing or older than the database says, and
+    forget those that are gone.
 
     Returns:
         How many there are. A medium that was emptied, replaced by an older copy, or holds an index that is not
@@ -111,6 +134,8 @@ def reconcile(to: Medium | None = None) -> int:
         log.warning("index_rotten")
         restore_index(to or medium(), map(_document, published))  # one by one, those not yet written would be missed
         index = None
+    else:
+        forget_gone(to or medium())
     entries = index.tenants if index else {}
     mended = 0
     for tenant in published:

@@ -145,6 +145,12 @@ def adopt() -> int:
     return count
 
 
+def forget(number: int) -> None:
+    """Delete all bytes of the tenant that had this primary key, and is gone."""
+    for stored in list(store().list(str(number))):
+        store().delete(str(number), stored.digest)
+
+
 def has_bytes(tenant: Tenant, digest: str) -> bool:
     """Tell whether the store has the artifact."""
     try:

@@ -13,7 +13,9 @@ class ScoringConfig(AppConfig):
         from modelyard.control.scoring.parts import ScoringPart
         from modelyard.control.scoring.services import KIND, PART_KIND
         from modelyard.control.scoring.work import Scoring
+        from modelyard.control.tenancy.holdings import HELD
 
         register(KIND, Scoring())
         register(PART_KIND, ScoringPart())
         ARTIFACT_USERS["scored files"] = ScoredFile
+        HELD["scored table"] = lambda tenant: ScoredFile.objects.of(tenant).order_by().values("job").distinct().count()

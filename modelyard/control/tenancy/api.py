@@ -50,18 +50,43 @@ class ChangedTenant(Given):
     runs_code = serializers.BooleanField(required=False)
 
 
-class Tenants(ReadOnlyModelViewSet):
-    """The caller's own tenant, and no other. Tenants are made by an operator's command."""
+class NewTenant(Given):
+    name = serializers.CharField(max_length=64, help_text="as it stands in addresses")
+    title = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
 
-    summaries = {"list": "List the caller's own tenant", "retrieve": "Read the tenant"}
-    scopes = {"GET": Scope.READ, "PATCH": Scope.ADMIN}
-    http_method_names = ("get", "head", "patch")
+
+class TenantFilter(filters.FilterSet):
+    """`?own=true`: the caller's own alone."""
+
+    name = filters.CharFilter()
+    own = TrueOrFalseFilter(method="of_the_caller")
+
+    def of_the_caller(self, tenants: QuerySet[Tenant], name: str, wanted: bool) -> QuerySet[Tenant]:
+        own = actor_of(self.request).tenant.pk
+        return tenants.filter(pk=own) if wanted else tenants.exclude(pk=own)
+
+
+class Tenants(ReadOnlyModelViewSet):
+    """The caller's own tenant, and no other; for a key of the operator's, every one, which it makes and deletes."""
+
+    summaries = {"list": "List the caller's own tenant; for an operator, all", "retrieve": "Read the tenant"}
+    scopes = {"GET": Scope.READ, "PATCH": Scope.ADMIN, "POST": Scope.OPERATOR, "DELETE": Scope.OPERATOR}
+    http_method_names = ("get", "head", "post", "patch", "delete")
     serializer_class = TenantSerializer
+    filterset_class = TenantFilter
+    ordering_fields = ("name", "created_at")
     lookup_field = "name"
     queryset = Tenant.objects.none()
 
     def get_queryset(self) -> QuerySet[Tenant]:
-        return Tenant.objects.filter(pk=actor_of(self.request).tenant.pk)
+        actor = actor_of(self.request)
+        return Tenant.objects.all() if Scope.OPERATOR in actor.scopes else Tenant.objects.filter(pk=actor.tenant.pk)
+
+    @extend_schema(request=NewTenant, responses={201: TenantSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a tenant, with a key of the operator's; it has no member and no key yet."""
+        tenant = services.add_tenant(actor=actor_of(request), **checked(NewTenant, request))
+        return Response(TenantSerializer(tenant).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=ChangedTenant, responses=TenantSerializer)
     def partial_update(self, request: Request, name: str) -> Response:
@@ -69,6 +94,12 @@ class Tenants(ReadOnlyModelViewSet):
         self.get_object()
         tenant = services.change_tenant(actor=actor_of(request), **checked(ChangedTenant, request))
         return Response(TenantSerializer(tenant).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, name: str) -> Response:
+        """Delete an empty tenant, with a key of the operator's; its members and keys go with it."""
+        services.delete_tenant(actor=actor_of(request), tenant=self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class MemberSerializer(ModelSerializer):

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from modelyard.control.tenancy import audit, secrets
+from modelyard.control.tenancy import audit, holdings, secrets
 from modelyard.control.tenancy.models import (
     TENANT_SCOPES,
     AllowedOrigin,
@@ -23,7 +24,7 @@ from modelyard.control.tenancy.models import (
     Tenant,
 )
 from modelyard.control.tenancy.people import Person
-from modelyard.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
+from modelyard.core.errors import Conflict, Forbidden, InUse, InvalidInput, NotFound, Unauthenticated
 from modelyard.core.origins import MAX_LENGTH, MAX_ORIGINS, read_origin
 from modelyard.core.reference import NAME, check_name
 from modelyard.core.texts import check_text
@@ -34,7 +35,7 @@ MAX_ACTOR = 150
 ALL_SCOPES = frozenset(value for value, _ in TENANT_SCOPES)
 """All that a tenant's own keys and members, and the system in its name, may do."""
 OPERATOR_SCOPES = frozenset({str(Scope.OPERATOR), str(Scope.READ), str(Scope.WRITE)})
-"""What a key of the operator's may do: ask for work in several tenants, and follow and cancel what it asked for."""
+"""What a key of the operator's may do: make and delete tenants, ask for work in several, and follow and cancel it."""
 OPERATOR = "operator"
 """The operator's own tenant, where no other name is said."""
 
@@ -118,6 +119,46 @@ def create_tenant(*, name: str, title: str = "", created_by: str) -> Tenant:
     except IntegrityError:
         raise Conflict(f"there is a tenant called {name!r} already") from None
     return tenant
+
+
+def add_tenant(*, actor: Actor, name: str, title: str = "") -> Tenant:
+    """Make a tenant for an operator, whose own log tells of it too. Raises as `create_tenant`."""
+    require(actor, Scope.OPERATOR)
+    with transaction.atomic():
+        tenant = create_tenant(name=name, title=title, created_by=actor.name)
+        record(actor=actor, verb="tenant.create", subject=f"tenant:{name}", details={"title": title})
+    return tenant
+
+
+def delete_tenant(*, actor: Actor, tenant: Tenant) -> None:
+    """Delete a tenant that holds nothing any more, with its members, keys, ended jobs and log.
+
+    The operator's own log tells of it, and how many entries the tenant's log had and with which hash it ended. The
+    data plane knows within a second.
+
+    Raises:
+        InUse: while it holds what would be lost; `details["held"]` counts it.
+        Conflict: when it is the operator's own.
+        NotFound: when it is gone already.
+    """
+    require(actor, Scope.OPERATOR)
+    with transaction.atomic():
+        locked = Tenant.objects.select_for_update().filter(pk=tenant.pk).first()
+        if locked is None:
+            raise NotFound("there is no such tenant")
+        if locked.operates:
+            raise Conflict(f"the tenant {locked.name!r} is the operator's own, and stays: revoke its keys instead")
+        if held := holdings.held(locked):
+            users = [holdings.counted(noun, count) for noun, count in held.items()]
+            text = f"the tenant {locked.name!r} still holds {', '.join(users)}: whoever may act for it ends those first"
+            raise InUse(text, users=users, held=held, what="tenant")
+        details = {"title": locked.title, "entries": locked.audit_number, "hash": locked.audit_hash}
+        number = locked.pk
+        locked.delete()
+        bump(actor.tenant)
+        record(actor=actor, verb="tenant.delete", subject=f"tenant:{tenant.name}", details=details)
+        for do in holdings.AFTERWARDS:
+            transaction.on_commit(partial(do, number), robust=True)
 
 
 def change_tenant(*, actor: Actor, title: str | None = None, runs_code: bool | None = None) -> Tenant:
@@ -215,13 +256,33 @@ def create_operator_key(
         Conflict: when a key by this name is in use, or the tenant is not the operator's.
     """
     with transaction.atomic():
-        tenant = Tenant.objects.filter(name=tenant_name).first()
+        actor = Actor(_operators_own(tenant_name, created_by), created_by, OPERATOR_SCOPES)
+        return _make_key(actor, name, OPERATOR_SCOPES, expires_at)
+
+
+def operator_actor(name: str) -> Actor:
+    """Return the system itself as the operator; its own tenant is made where there is none.
+
+    For commands on the server's own machine: no address leads here.
+
+    Raises:
+        Conflict: when there is none, and a tenant that is not the operator's has its name.
+    """
+    name = f"system:{name}"
+    tenant = Tenant.objects.filter(operates=True).order_by("pk").first()
+    return Actor(tenant or _operators_own(OPERATOR, name), name, OPERATOR_SCOPES)
+
+
+def _operators_own(name: str, created_by: str) -> Tenant:
+    """Return the operator's own tenant of that name, which is made where there is none."""
+    with transaction.atomic():
+        tenant = Tenant.objects.filter(name=name).first()
         if tenant is None:
-            tenant = create_tenant(name=tenant_name, title="The operator", created_by=created_by)
+            tenant = create_tenant(name=name, title="The operator", created_by=created_by)
             Tenant.objects.filter(pk=tenant.pk).update(operates=True)
         elif not tenant.operates:
-            raise Conflict(f"the tenant {tenant_name!r} is not the operator's own: choose a name that no tenant has")
-        return _make_key(Actor(tenant, created_by, OPERATOR_SCOPES), name, OPERATOR_SCOPES, expires_at)
+            raise Conflict(f"the tenant {name!r} is not the operator's own: choose a name that no tenant has")
+    return tenant
 
 
 def _make_key(actor: Actor, name: str, granted: frozenset[str], expires_at: datetime | None) -> tuple[ApiKey, str]:

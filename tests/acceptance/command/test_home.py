@@ -105,6 +105,21 @@ def test_tenants_and_their_members_are_made_and_listed(home: Path) -> None:
     assert (rows["acme"]["members"], rows["acme"]["keys"]) == (1, 0)
 
 
+def test_a_tenant_is_deleted_when_it_holds_nothing(home: Path) -> None:
+    made = command("tenants", "create", "brief", "--home", home, "--json").json
+    assert made["undo"] == f"modelyard tenants delete brief --home {home}"
+    command("members", "add", "dan", "--tenant", "brief", "--home", home)
+    command("keys", "create", "--name", "ci", "--tenant", "brief", "--home", home)
+    kept = command("tenants", "delete", "brief", "--home", home, stdin="n\n")
+    assert (kept.code, "Delete brief, with its members, its keys and its log?" in kept.err) == (1, True)
+    gone = command("tenants", "delete", "brief", "--home", home, stdin="y\n")
+    assert (gone.code, gone.out.splitlines()[0].strip()) == (0, "brief is deleted")
+    again = command("tenants", "delete", "brief", "--yes", "--home", home)
+    assert (again.code, "there is no tenant 'brief': expected one of" in again.err) == (1, True)
+    own = command("tenants", "delete", "operator", "--yes", "--home", home)
+    assert (own.code, "is the operator's own, and stays" in own.err) == (1, True)
+
+
 def test_a_member_that_cannot_be_is_told_why_and_leaves_no_account(home: Path) -> None:
     wrong = command("members", "add", "cleo", "--role", "king", "--home", home)
     assert wrong.code == 2

@@ -23,7 +23,7 @@ from modelyard.core.errors import (
     NotFound,
     Unauthenticated,
 )
-from tests.acceptance.command.conftest import Iris, Yard, iris, yard
+from tests.acceptance.command.conftest import Iris, Yard, command, iris, yard
 
 __all__ = ["iris", "yard"]
 
@@ -204,6 +204,23 @@ def test_keys_open_what_their_scopes_say_until_they_are_revoked(client: Client, 
         client.revoke_key(key)
         with pytest.raises(Unauthenticated):
             reader.models()
+
+
+def test_an_operator_makes_and_deletes_tenants(client: Client, yard: Yard) -> None:
+    with pytest.raises(Forbidden):
+        client.create_tenant("branch-office")
+    told = ("--name", "tenants", "--scope", "operator", "--home", yard.home, "--json")
+    with Client(yard.url, command("keys", "create", *told).json["key"]) as operator:
+        assert operator.tenant() == "operator"
+        made = operator.create_tenant("branch-office", "A branch")
+        assert (made.name, made.title, made.runs_code) == ("branch-office", "A branch", True)
+        assert {"demo", "operator", "branch-office"} <= {one.name for one in operator.tenants()}
+        with pytest.raises(Conflict, match="already"):
+            operator.create_tenant("branch-office")
+        operator.delete_tenant("branch-office")
+        with pytest.raises(NotFound):
+            operator.delete_tenant("branch-office")
+    assert [one.name for one in client.tenants()] == ["demo"]
 
 
 def test_nothing_is_told_without_a_key(yard: Yard) -> None:

@@ -62,6 +62,19 @@ def caller(db: None) -> Callable[..., APIClient]:
 
 
 @pytest.fixture
+def operator(db: None) -> APIClient:
+    """A client with a key of the operator's."""
+    from rest_framework.test import APIClient
+
+    from modelyard.control.tenancy import services
+
+    _, secret = services.create_operator_key(name="ops", created_by="system:command")
+    client = APIClient(enforce_csrf_checks=True)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    return client
+
+
+@pytest.fixture
 def person(tenant: Tenant, admin: Actor) -> User:
     """Somebody who administers the tenant."""
     from django.contrib.auth.models import User

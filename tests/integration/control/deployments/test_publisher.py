@@ -14,7 +14,16 @@ from modelyard.control.registry.models import Model, Version
 from modelyard.control.registry.registration import Registration
 from modelyard.control.registry.services import create_model, delete_model, move_alias
 from modelyard.control.tenancy.models import Tenant
-from modelyard.control.tenancy.services import Actor, allow_origin, create_key, remove_origin, revoke_key
+from modelyard.control.tenancy.services import (
+    Actor,
+    allow_origin,
+    create_key,
+    delete_tenant,
+    operator_actor,
+    remove_origin,
+    revoke_key,
+    system_actor,
+)
 from modelyard.core.errors import ModelRefused
 from modelyard.exchange.medium import FolderMedium
 from modelyard.exchange.publication import INDEX, read_index, read_model, read_tenant
@@ -202,6 +211,39 @@ def test_missing_documents_are_written_again(tenant: Tenant, admin: Actor, model
     assert publisher.publish_pending() == 0
     assert publisher.publish_pending() == 1
     assert sorted(model_of(medium, tenant).versions) == [1]
+
+
+def test_a_deleted_tenant_is_forgotten_at_once(tenant: Tenant, stranger: Tenant, medium: FolderMedium) -> None:
+    create_key(actor=system_actor(stranger, "test"), name="ci", scopes=["predict"])
+    publisher.publish_pending()
+    gone = str(stranger.pk)
+    delete_tenant(actor=operator_actor("test"), tenant=stranger)
+    publisher.publish_pending()
+    index = read_index(medium)
+    assert index is not None
+    assert gone not in index.tenants
+    assert str(tenant.pk) in index.tenants
+
+
+def test_a_deleted_tenant_that_an_older_copy_names_is_forgotten_again(
+    tenant: Tenant, stranger: Tenant, medium: FolderMedium
+) -> None:
+    publisher.publish_pending()
+    old = medium.read(INDEX)
+    gone = str(stranger.pk)
+    delete_tenant(actor=operator_actor("test"), tenant=stranger)
+    publisher.publish_pending()
+    assert old is not None
+    medium.write(INDEX, old)
+    publisher.reconcile()
+    index = read_index(medium)
+    assert index is not None
+    assert gone not in index.tenants
+
+
+def test_a_tenant_that_goes_while_it_is_published_stops_nobody(stranger: Tenant, medium: FolderMedium) -> None:
+    delete_tenant(actor=operator_actor("test"), tenant=Tenant.objects.get(pk=stranger.pk))
+    assert publisher.publish(stranger, medium) is False
 
 
 def test_a_failing_tenant_does_not_stop_the_others(

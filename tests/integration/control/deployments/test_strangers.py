@@ -48,6 +48,8 @@ LATER = ("/result", "/failed", "/precomputed/<int:number>", "/training")
 ADMINISTERED = ("keys", "audit")
 """Even to read them takes the scope `admin`."""
 TENANCY = (*ADMINISTERED, "tenants", "members", "origins")
+OPERATED = (("tenants", "post"), ("tenants/<str:name>", "delete"))
+"""Even an administrator's key is refused: this takes the scope `operator`."""
 BODIES: dict[str, Any] = {
     "aliases/<str:alias>/": {"version": 1},
     "charter": {"charter": {"metric": "accuracy"}},
@@ -150,9 +152,24 @@ def test_a_stranger_sees_what_is_missing(
     before = state()
     for route, method in ALL:
         theirs, nothing = call(foreign, route, method, there), call(foreign, route, method, MISSING)
-        assert theirs.status_code == nothing.status_code == 404, (route, method, theirs.content)
+        expected = 403 if (route.rstrip("/"), method) in OPERATED else 404
+        assert theirs.status_code == nothing.status_code == expected, (route, method, theirs.content)
         assert told(theirs) == told(nothing), (route, method)
         assert theirs.headers.keys() == nothing.headers.keys(), (route, method)
+        assert state() == before, (route, method)
+
+
+def test_the_operator_opens_nothing_of_a_tenant_but_the_tenant(operator: APIClient, there: dict[str, str]) -> None:
+    """Its key reads tenants, makes and deletes them; of what they own it sees what a stranger does."""
+    before = state()
+    for route, method in ALL:
+        theirs, nothing = call(operator, route, method, there), call(operator, route, method, MISSING)
+        if route.startswith("tenants/") and method in ("get", "delete"):
+            assert (theirs.status_code, nothing.status_code) == (200 if method == "get" else 409, 404), method
+        else:
+            assert theirs.status_code == nothing.status_code, (route, method, theirs.content)
+            assert theirs.status_code in (403, 404), (route, method, theirs.content)
+            assert told(theirs) == told(nothing), (route, method)
         assert state() == before, (route, method)
 
 
@@ -200,7 +217,14 @@ def test_each_view_says_which_scope_its_methods_need() -> None:
         reading = "admin" if route.startswith(ADMINISTERED) else "read"
         writing = "admin" if route.startswith(TENANCY) else "write"
         for method in pattern.callback.actions:
-            assert needed_scope(view, method.upper()) == (reading if method in ("get", "head") else writing), route
+            needed = (
+                "operator"
+                if (route.rstrip("/"), method) in OPERATED
+                else reading
+                if method in ("get", "head")
+                else writing
+            )
+            assert needed_scope(view, method.upper()) == needed, route
 
 
 def test_lists_hold_only_the_own(caller: Callable[..., APIClient], served: Version, stranger: Tenant) -> None:

@@ -48,14 +48,6 @@ def lonely() -> bytes:
 
 
 @pytest.fixture
-def operator(db: None) -> APIClient:
-    _, secret = tenancy.create_operator_key(name="ops", created_by="system:command")
-    client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
-    return client
-
-
-@pytest.fixture
 def others(tenant: Tenant, stranger: Tenant) -> tuple[Tenant, Tenant]:
     """Two tenants, each with a dataset called iris of its own."""
     tables.ready(system_actor(tenant, "test"), iris(), name="iris", filename="iris.csv")
