@@ -8,7 +8,7 @@ import typer
 
 from modelyard.cli.connection import Connection, connected
 from modelyard.cli.jobs import follow, named, unended
-from modelyard.cli.options import Json, ModelName, Url
+from modelyard.cli.options import Despite, Json, ModelName, Url
 from modelyard.cli.output import Done, curl, print_json, print_table
 from modelyard.cli.progress import progress_bar
 
@@ -127,16 +127,17 @@ def activate(model: ModelName, number: Number, url: Url = None, json: Json = Fal
 
 
 @app.command()
-def withdraw(model: ModelName, url: Url = None, json: Json = False) -> None:
+def withdraw(model: ModelName, despite_consumers: Despite = False, url: Url = None, json: Json = False) -> None:
     """Tell no stored answers any more."""
     with connected(url) as yard:
         before = _current(yard, model)
-        yard.client.withdraw_precomputed(model)
+        yard.client.withdraw_precomputed(model, despite_consumers=despite_consumers)
+        path = f"models/{model}/precomputed/" + ("?despite_consumers=true" if despite_consumers else "")
         Done(
             f"no stored answers of {model} are told any more",
             result={"withdrawn": before},
             console=yard.console(model),
-            curl=curl("DELETE", yard.api(f"models/{model}/precomputed/")),
+            curl=curl("DELETE", yard.api(path)),
             undo=None if before is None else _back(model, before),
         ).show(json)
 

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from modelyard.client.connected import Connected
 from modelyard.client.records import Answer, Job, Precomputation, as_record, read_record
-from modelyard.client.transport import API, TRIES
+from modelyard.client.transport import API, TRIES, despite
 from modelyard.core.errors import InvalidInput
 from modelyard.core.reference import check_name
 
@@ -48,9 +48,13 @@ class Precomputed(Connected):
         """
         return as_record(self._control.send("POST", f"{_path(model)}{number}/activate").json(), Precomputation)
 
-    def withdraw_precomputed(self, model: str) -> None:
-        """Tell no stored answers of the model any more; `activate_precomputed` takes that back."""
-        self._control.send("DELETE", _path(model))
+    def withdraw_precomputed(self, model: str, *, despite_consumers: bool = False) -> None:
+        """Tell no stored answers of the model any more; `activate_precomputed` takes that back.
+
+        Raises:
+            InUse: when somebody is declared to ask for the model by its name, and not `despite_consumers`.
+        """
+        self._control.send("DELETE", _path(model) + despite(despite_consumers))
 
 
 def _path(model: str) -> str:

@@ -15,6 +15,7 @@ from modelyard.control.jobs.serializers import JobDetailSerializer
 from modelyard.control.precomputed import services
 from modelyard.control.precomputed.models import Precomputation
 from modelyard.control.precomputed.serializers import AskedPrecomputation, PrecomputationSerializer
+from modelyard.control.registry.despite import DESPITE, despite_consumers
 from modelyard.control.registry.finding import find_model
 from modelyard.control.rest import actor_of
 from modelyard.control.rest.addresses import either, verb
@@ -30,6 +31,7 @@ class Precomputations(mixins.ListModelMixin, GenericViewSet):
     summaries = {"list": "List what stored answers a model had, newest first"}
     scopes = {"GET": Scope.READ, "POST": Scope.WRITE, "DELETE": Scope.WRITE}
     serializer_class = PrecomputationSerializer
+    asks = {"destroy": (DESPITE.name,)}
     ordering_fields = ("number",)
     queryset = Precomputation.objects.none()
 
@@ -68,11 +70,11 @@ class Precomputations(mixins.ListModelMixin, GenericViewSet):
         undo = services.undo_of(name, before.number if before else None)
         return Response({**PrecomputationSerializer(row).data, "undo": undo})
 
-    @extend_schema(responses={204: None})
+    @extend_schema(responses={204: None}, parameters=[DESPITE])
     def destroy(self, request: Request, name: str) -> Response:
         """Tell no stored answers any more. A former file can be activated again while it is kept."""
-        actor = actor_of(request)
-        services.withdraw(actor=actor, model=find_model(actor.tenant, name))
+        actor, despite = actor_of(request), despite_consumers(request)
+        services.withdraw(actor=actor, model=find_model(actor.tenant, name), despite_consumers=despite)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -9,6 +9,7 @@ from modelyard.control.jobs.models import Job
 from modelyard.control.jobs.services import submit
 from modelyard.control.precomputed.models import Precomputation
 from modelyard.control.precomputed.results import Result, result_of
+from modelyard.control.registry.consumers import check_consumers
 from modelyard.control.registry.finding import find_version
 from modelyard.control.registry.locks import lock_model, lock_version
 from modelyard.control.registry.models import Artifact, Model
@@ -125,11 +126,12 @@ def activate(*, actor: Actor, model: Model, number: int) -> Precomputation:
     return chosen
 
 
-def withdraw(*, actor: Actor, model: Model) -> Precomputation:
+def withdraw(*, actor: Actor, model: Model, despite_consumers: bool = False) -> Precomputation:
     """Tell no stored answers of the model any more, and return what they were told from; the file stays a while.
 
     Raises:
         NotFound: when none are told.
+        HasConsumers: when somebody asks for the model by its name, as one does for these, and nothing was said of them.
     """
     require(actor, Scope.WRITE)
     with transaction.atomic():
@@ -137,6 +139,7 @@ def withdraw(*, actor: Actor, model: Model) -> Precomputation:
         before = current_of(locked)
         if before is None:
             raise NotFound(f"nothing is precomputed for {locked.name}: there is nothing to take away")
+        check_consumers(locked, despite_consumers, uses="")
         Precomputation.objects.filter(pk=before.pk).update(is_current=False, version=None)
         mark_changed(locked)
         details = {"before": before.number, "after": None}

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django.urls import path
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +15,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from modelyard.control.registry import charter_api, dataset_api, downloads, services
 from modelyard.control.registry.comparison_api import Comparisons
+from modelyard.control.registry.despite import DESPITE, despite_consumers
 from modelyard.control.registry.filters import ModelFilter, VersionFilter
 from modelyard.control.registry.finding import (
     find_alias,
@@ -44,11 +45,9 @@ from modelyard.control.rest.given import checked
 from modelyard.control.rest.public import predict_url, root
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
-from modelyard.core.errors import Conflict, InvalidInput
+from modelyard.core.errors import Conflict
 from modelyard.core.schema import openapi
 from modelyard.core.signature import Signature
-
-DESPITE = OpenApiParameter("despite_consumers", OpenApiTypes.BOOL, description="true: the declared consumers were told")
 
 
 class Models(mixins.ListModelMixin, GenericViewSet):
@@ -91,7 +90,7 @@ class Models(mixins.ListModelMixin, GenericViewSet):
 
         Refused while it serves, or has consumers of whom nothing was said.
         """
-        actor, despite = actor_of(request), _despite_consumers(request)
+        actor, despite = actor_of(request), despite_consumers(request)
         services.delete_model(actor=actor, model=find_model(actor.tenant, name), despite_consumers=despite)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -150,7 +149,7 @@ class Versions(mixins.ListModelMixin, GenericViewSet):
     @extend_schema(responses={204: None}, parameters=[DESPITE])
     def destroy(self, request: Request, name: str, number: int) -> Response:
         """Delete the version; refused while the plan in force or an alias needs it."""
-        actor, despite = actor_of(request), _despite_consumers(request)
+        actor, despite = actor_of(request), despite_consumers(request)
         version = find_version(actor.tenant, name, number)
         services.delete_version(actor=actor, version=version, despite_consumers=despite)
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -210,7 +209,7 @@ class Aliases(mixins.ListModelMixin, GenericViewSet):
         """Forget an alias; its version stays."""
         actor = actor_of(request)
         model = find_model(actor.tenant, name)
-        despite = _despite_consumers(request)
+        despite = despite_consumers(request)
         services.delete_alias(actor=actor, model=model, name=find_alias(model, alias).name, despite_consumers=despite)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -219,13 +218,6 @@ def _owned(actor: Actor, given: dict[str, Any]) -> dict[str, Any]:
     """Return what was given of a model, with the owner in the place of the name."""
     name = given.get("owner")
     return {**given, "owner": named_owner(actor.tenant, name)} if name is not None else given
-
-
-def _despite_consumers(request: Request) -> bool:
-    text = request.query_params.get("despite_consumers", "false")
-    if text not in ("true", "false"):
-        raise InvalidInput.at("despite_consumers", f"got {text[:40]!r}, expected true or false")
-    return text == "true"
 
 
 def _checking(version: Version) -> QuerySet[Version]:

@@ -90,8 +90,9 @@ def check_consumers(model: Model, despite: bool, uses: str | None = None, becaus
     """
     hurt_by_it = [] if despite else hurt(model, uses)
     if hurt_by_it:
+        why = f"{because}: " if because else ""
         raise HasConsumers(
-            f"{because + ': ' * bool(because)}{model.name}{uses or ''} has declared consumers: {named(hurt_by_it)}; tell them, then say "
+            f"{why}{model.name}{uses or ''} has declared consumers: {named(hurt_by_it)}; tell them, then say "
             "`despite_consumers`, or remove them from its consumers",
             users=[str(consumer) for consumer in hurt_by_it],
         )

@@ -35,4 +35,8 @@ def test_a_scorings_answers_are_told_as_predict_tells_them(run: Run, yard: Yard,
     again = run("precomputed", "publish", name, line["scoring"])
     assert f"modelyard precomputed activate {name} 1" in again.out
     run("precomputed", "activate", name, "1")
-    assert f"modelyard precomputed activate {name} 1" in run("precomputed", "withdraw", name).out
+    run("consumers", "add", name, "checkout", "--contact", "a@example.com")
+    assert f"{name} has declared consumers: checkout (a@example.com)" in run("precomputed", "withdraw", name).err
+    done = run("precomputed", "withdraw", name, "--despite-consumers")
+    assert f"modelyard precomputed activate {name} 1" in done.out
+    assert "precomputed/?despite_consumers=true" in done.out

@@ -6,12 +6,12 @@ from django.urls import reverse
 
 from modelyard.control.console import predictor, reads, toasts, tryit
 from modelyard.control.console.access import page
-from modelyard.control.console.rendering import is_htmx, show
+from modelyard.control.console.rendering import ask_whether_told, is_htmx, show
 from modelyard.control.console.views.models import model_context, stored_context
 from modelyard.control.precomputed import services
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
-from modelyard.core.errors import ModelyardError
+from modelyard.core.errors import HasConsumers, ModelyardError
 from modelyard.core.precomputed import MAX_ENTITY
 
 
@@ -46,7 +46,10 @@ def ask(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
 def withdraw(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     """Tell no stored answers any more."""
     model = reads.find_model(actor.tenant, name)
-    before = services.withdraw(actor=actor, model=model)
+    try:
+        before = services.withdraw(actor=actor, model=model, despite_consumers="despite_consumers" in request.POST)
+    except HasConsumers as error:
+        return ask_whether_told(request, actor, model, error, "Tell none any more")
     again = {"tenant": actor.tenant.name, "name": name, "place": before.number}
     undo = reverse("console:precomputed-activate", kwargs=again)
     toasts.say(request, f"No stored answers of {name} are told any more.", undo=undo)

@@ -12,6 +12,7 @@ from django.test import Client
 from modelyard.artifacts.store import Stored
 from modelyard.control.jobs.models import Job
 from modelyard.control.precomputed.services import current_of, publish
+from modelyard.control.registry.consumers import declare_consumer
 from modelyard.control.registry.models import Version
 from modelyard.control.registry.uploads import lock
 from modelyard.control.tenancy.services import Actor
@@ -45,7 +46,7 @@ def store_bytes(actor: Actor, stored: Stored) -> None:
     path.write_bytes(b"x")
 
 
-def test_what_is_told_and_going_back(viewer: Client, editor: Client, stored: Version) -> None:
+def test_what_is_told_and_going_back(viewer: Client, editor: Client, admin: Actor, stored: Version) -> None:
     page = text_of(viewer.get(MODEL))
     assert "Precomputed answers" in page
     assert ">300<" in page
@@ -54,7 +55,12 @@ def test_what_is_told_and_going_back(viewer: Client, editor: Client, stored: Ver
     assert "Tell these again" in text_of(editor.get(MODEL))
     assert editor.post(f"{MODEL}precomputed/1/activate/")["Location"] == MODEL
     assert current_of(stored.model).number == 1  # type: ignore[union-attr]
-    editor.post(f"{MODEL}precomputed/withdraw/")
+    declare_consumer(actor=admin, model=stored.model, name="checkout", contact="a@example.com")
+    asked = editor.post(f"{MODEL}precomputed/withdraw/")
+    assert asked.status_code == 422
+    assert "iris has declared consumers: checkout (a@example.com)" in text_of(asked)
+    assert current_of(stored.model) is not None
+    editor.post(f"{MODEL}precomputed/withdraw/", {"despite_consumers": "true"})
     page = text_of(editor.get(MODEL))
     assert current_of(stored.model) is None
     assert "not told" in page

@@ -19,7 +19,8 @@ from modelyard.control.precomputed import services
 from modelyard.control.precomputed.models import Precomputation
 from modelyard.control.registry import services as registry
 from modelyard.control.registry import uploads
-from modelyard.control.registry.models import Artifact, Model, Version
+from modelyard.control.registry.consumers import declare_consumer
+from modelyard.control.registry.models import Artifact, Consumer, Model, Version
 from modelyard.control.registry.storage import store
 from modelyard.control.tenancy.models import AuditEntry, Tenant
 from modelyard.control.tenancy.services import Actor
@@ -103,7 +104,15 @@ def test_going_back_and_away(client: APIClient, admin: Actor, version: Version) 
     assert client.post(answer["undo"]["path"]).json()["undo"]["path"] == f"{PATH}1/activate"
     with pytest.raises(InUse, match="the stored answers 2"):
         registry.delete_version(actor=admin, version=version)
-    assert client.delete(PATH).status_code == 204
+    declare_consumer(actor=admin, model=version.model, name="nightly", uses=":1")
+    consumer = declare_consumer(actor=admin, model=version.model, name="checkout", contact="a@example.com")
+    refused = client.delete(PATH)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "has_consumers")
+    assert "checkout (a@example.com); tell them" in refused.json()["error"]["message"]
+    assert build(Model.objects.get(pk=version.model.pk)).precomputed is not None
+    assert client.delete(f"{PATH}?despite_consumers=maybe").status_code == 400
+    assert client.delete(f"{PATH}?despite_consumers=true").status_code == 204
+    Consumer.objects.filter(model=consumer.model).delete()
     assert build(Model.objects.get(pk=version.model.pk)).precomputed is None
     assert client.delete(PATH).status_code == 404
     assert client.post(f"{PATH}1/activate").json()["undo"]["method"] == "DELETE"
