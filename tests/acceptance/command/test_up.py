@@ -72,20 +72,7 @@ def test_first_start_second_start_and_a_data_plane_alone(home: Path, tmp_path: P
     _secrets_are_kept_nowhere(home, first)
     ends_whole(first, signal.SIGINT)
 
-    second = up(home)
-    assert not second.told["first_start"]
-    assert "key" not in second.told
-    assert second.told["seconds"] < SECOND_START_SECONDS
-    assert ask(second.url, key) == ["setosa"]
-    known = {"MODELYARD_URL": second.url, "MODELYARD_KEY": key, "XDG_CONFIG_HOME": str(tmp_path)}
-    (version,) = command("versions", "iris", "--json", **known).json
-    assert (version["dataset"], version["manifest"]["parameters"]["target"]) == ("iris:1", "species")
-    (job,) = command("jobs", "list", "--kind", "training", "--json", **known).json
-    assert job["outcome"]["number"] == 1
-    ends_whole(second, signal.SIGTERM)
-
-    for path in home.glob("modelyard.sqlite3*"):
-        path.unlink()
+    aside = [path.rename(tmp_path / path.name) for path in home.glob("modelyard.sqlite3*")]
     port = modelyard_server.free_port()
     serve = subprocess.Popen(
         [str(modelyard_server.COMMAND), "serve", "--home", str(home), "--port", str(port)],
@@ -100,6 +87,21 @@ def test_first_start_second_start_and_a_data_plane_alone(home: Path, tmp_path: P
     finally:
         serve.terminate()
         assert serve.wait(timeout=60) in (0, -signal.SIGTERM)
+    for path in aside:
+        path.rename(home / path.name)
+
+    second = up(home)
+    assert not second.told["first_start"]
+    assert "key" not in second.told
+    assert second.told["seconds"] < SECOND_START_SECONDS
+    assert ask(second.url, key) == ["setosa"]
+    known = {"MODELYARD_URL": second.url, "MODELYARD_KEY": key, "XDG_CONFIG_HOME": str(tmp_path)}
+    (version,) = command("versions", "iris", "--json", **known).json
+    assert (version["dataset"], version["manifest"]["parameters"]["target"]) == ("iris:1", "species")
+    (job,) = command("jobs", "list", "--kind", "training", "--json", **known).json
+    assert job["outcome"]["number"] == 1
+    _what_undoes_it_runs(first.told["undo"], known)
+    ends_whole(second, signal.SIGTERM)
 
 
 def _answers(url: str, key: str) -> bool:
@@ -107,6 +109,16 @@ def _answers(url: str, key: str) -> bool:
         return ask(url, key) == ["setosa"]
     except OSError:
         return False
+
+
+def _what_undoes_it_runs(line: str, known: dict[str, str]) -> None:
+    """As a person would paste it, who has logged in; nothing of the demo is left."""
+    done = subprocess.run(
+        ["sh", "-c", line], env=modelyard_server.environment(**known), capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert command("models", "--json", **known).json == []
+    assert command("datasets", "list", "--json", **known).json == []
 
 
 def _secrets_are_kept_nowhere(home: Path, running: Up) -> None:
