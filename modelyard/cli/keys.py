@@ -39,7 +39,7 @@ def create(
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Make a key. Its secret is shown this once only.
+    """Make a key, which both planes know within a second. Its secret is shown this once only.
 
     One with the scope operator asks for work in every tenant. It belongs to a tenant of its own, `operator` where
     --tenant names no other, which is made with it.
@@ -54,7 +54,7 @@ def create(
     if json:
         print_json({"key": secret, **_facts(key), "tenant": tenant, "undo": undo})
         return
-    more = {"scopes": ", ".join(key.scopes)}
+    more = {"scopes": f"{', '.join(key.scopes)}; running servers know the key within a second"}
     if project.current() is None:
         more["login"] = f"modelyard login {address_of(settings_of())}"
     Done(secret, undo=undo, more=more).show(False)

@@ -75,6 +75,8 @@ def test_keys_are_made_listed_and_revoked(home: Path) -> None:
     listed = command("keys", "list", "--home", home, "--json")
     assert made["key"] not in listed.out
     assert [row["state"] for row in listed.json if row["name"] == "ci"] == ["live"]
+    said = command("keys", "create", "--name", "told", "--scope", "write", "--home", home)
+    assert "  scopes   read, write; running servers know the key within a second\n" in said.out
     twice = command("keys", "create", "--name", "ci", "--home", home)
     assert twice.code == 1
     assert "is in use" in twice.err
