@@ -8,5 +8,8 @@ class DeploymentsConfig(AppConfig):
 
     def ready(self) -> None:
         from modelyard.control.deployments import facts
+        from modelyard.control.deployments.code import check_code
+        from modelyard.control.tenancy.holdings import WITHOUT_CODE
 
         facts.register()
+        WITHOUT_CODE.append(check_code)

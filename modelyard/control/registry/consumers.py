@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import Any, NoReturn
 
 from django.db import transaction
 
@@ -120,12 +121,16 @@ def check_callers(model: Model, before: int | None, after: Version, despite: boo
         other = f"what version {before} answers finds other outputs in version {after.number} ({_quoted(outputs)})"
         why.append(f"who reads of {model.name}{uses} {other}")
     if why:
-        raise HasConsumers(
-            f"{', and '.join(why)}, and declared are: {named(hurt_by_it)}; tell them, then say `despite_consumers`",
-            users=[str(consumer) for consumer in hurt_by_it],
-            columns=columns[:MOST],
-            outputs=outputs[:MOST],
-        )
+        refuse(", and ".join(why), hurt_by_it, columns=columns[:MOST], outputs=outputs[:MOST])
+
+
+def refuse(why: str, hurt_by_it: Sequence[Consumer], **details: Any) -> NoReturn:
+    """Raise `HasConsumers`, naming them with their contacts."""
+    raise HasConsumers(
+        f"{why}, and declared are: {named(hurt_by_it)}; tell them, then say `despite_consumers`",
+        users=[str(consumer) for consumer in hurt_by_it[:MOST]],
+        **details,
+    )
 
 
 def _quoted(names: Sequence[str]) -> str:

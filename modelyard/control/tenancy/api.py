@@ -48,6 +48,7 @@ class TenantSerializer(ModelSerializer):
 class ChangedTenant(Given):
     title = serializers.CharField(max_length=200, required=False, allow_blank=True)
     runs_code = serializers.BooleanField(required=False)
+    despite_consumers = serializers.BooleanField(required=False, help_text="true: the declared consumers were told")
 
 
 class NewTenant(Given):

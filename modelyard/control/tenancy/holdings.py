@@ -9,6 +9,9 @@ HELD: dict[str, Callable[[Tenant], int]] = {}
 AFTERWARDS: list[Callable[[int], None]] = []
 """What is called with the primary key of a tenant that is gone, once that is committed: for what is no row."""
 
+WITHOUT_CODE: list[Callable[[Tenant], None]] = []
+"""What is called before a tenant's files that carry code are served no more; it raises where that would hurt."""
+
 
 def held(tenant: Tenant) -> dict[str, int]:
     """Return how many there are of what the tenant would lose; nothing where it is empty."""

@@ -161,16 +161,22 @@ def delete_tenant(*, actor: Actor, tenant: Tenant) -> None:
             transaction.on_commit(partial(do, number), robust=True)
 
 
-def change_tenant(*, actor: Actor, title: str | None = None, runs_code: bool | None = None) -> Tenant:
+def change_tenant(
+    *, actor: Actor, title: str | None = None, runs_code: bool | None = None, despite_consumers: bool = False
+) -> Tenant:
     """Change what may change of the actor's tenant; None leaves a value as it is.
 
     Raises:
         InvalidInput: when the title cannot be kept.
+        HasConsumers: when a version that carries code answers declared consumers, who were not told that it stops.
     """
     require(actor, Scope.ADMIN)
     check_text(title or "", "title", MAX_TITLE)
     changes = {name: value for name, value in (("title", title), ("runs_code", runs_code)) if value is not None}
     with transaction.atomic():
+        if runs_code is False and not despite_consumers and Tenant.objects.filter(pk=actor.tenant.pk, runs_code=True):
+            for check in holdings.WITHOUT_CODE:
+                check(actor.tenant)
         if changes:
             Tenant.objects.filter(pk=actor.tenant.pk).update(**changes)
             bump(actor.tenant)

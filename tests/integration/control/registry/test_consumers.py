@@ -311,3 +311,35 @@ def test_over_the_api_a_change_that_hurts_says_so_and_its_undo_works(api: APICli
     assert api.post(f"{iris}promote", back).json()["consumers"] == []
     assert api.get(f"{iris}deployment").json()["champion"] == 1
     assert api.get(f"{iris}aliases/candidate/").json()["version"] == 1
+
+
+@pytest.mark.parametrize("uses", ["", ":1", "@candidate"])
+def test_who_asks_for_code_is_named_before_the_tenant_runs_none(
+    admin: Actor, tenant: Tenant, model: Model, caller: Callable[..., APIClient], uses: str
+) -> None:
+    code = versions.ready(admin, model, isolated=True)
+    graph = versions.ready(admin, model, b"graph")
+    activate(actor=admin, version=code)
+    services.move_alias(actor=admin, model=model, name="candidate", version=code)
+    services.move_alias(actor=admin, model=model, name="graph", version=graph)
+    for other in (":2", "@graph"):
+        declare_consumer(actor=admin, model=model, name=f"reader of {other[1:]}", uses=other)
+    declare_consumer(actor=admin, model=model, name="checkout", contact="a@example.com", uses=uses)
+    client, path = caller(tenant, "admin"), "/api/v1/tenants/yard/"
+    refused = client.patch(path, {"runs_code": False, "title": "other"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "has_consumers")
+    expected = f"without `runs_code` iris{uses} answer no more, and declared are: checkout (a@example.com); tell them"
+    assert expected in refused.json()["error"]["message"]
+    shown = client.get(path).json()
+    assert (shown["runs_code"], shown["title"] == "other") == (True, False)
+    assert not client.patch(path, {"runs_code": False, "despite_consumers": True}).json()["runs_code"]
+    assert not client.patch(path, {"runs_code": False}).json()["runs_code"]
+
+
+def test_where_no_code_answers_the_tenant_runs_none_at_once(
+    admin: Actor, tenant: Tenant, model: Model, version: Version, caller: Callable[..., APIClient]
+) -> None:
+    versions.ready(admin, model, b"code", isolated=True)
+    activate(actor=admin, version=version)
+    declare_consumer(actor=admin, model=model, name="checkout")
+    assert not caller(tenant, "admin").patch("/api/v1/tenants/yard/", {"runs_code": False}).json()["runs_code"]
