@@ -54,18 +54,24 @@ def bound(limits: Limits, lasting: bool) -> None:
         resource.RLIMIT_DATA: limits.memory_bytes + _DATA_SLACK,
         resource.RLIMIT_MEMLOCK: 0,
     }
-    if not lasting:
-        wanted[resource.RLIMIT_CPU] = int(limits.seconds * max(2, limits.threads)) + 5
     for name, value in wanted.items():
-        hard = resource.getrlimit(name)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(name, (value, value))
+        _lower(name, value, value)
+    if not lasting:
+        seconds = int(limits.seconds * max(2, limits.threads)) + 5
+        _lower(resource.RLIMIT_CPU, seconds, seconds + 5)  # SIGXCPU, which tells why, then SIGKILL
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing past the limit is then an OSError
     try:
         with open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:  # noqa: PTH123
             score.write("1000")
     except OSError:
         pass  # only a courtesy: this child first, when the machine runs out of memory
+
+
+def _lower(name: int, soft: int, hard: int) -> None:
+    most = resource.getrlimit(name)[1]
+    if most != resource.RLIM_INFINITY:
+        soft, hard = min(soft, most), min(hard, most)
+    resource.setrlimit(name, (soft, hard))
 
 
 def die_with(parent: int) -> None:

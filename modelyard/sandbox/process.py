@@ -167,7 +167,7 @@ def ended_badly(status: int) -> Crashed | ChildFailed:
     if status == -signal.SIGXCPU:
         return Crashed("the file was stopped: it used up the processor time that it may use")
     if status == -signal.SIGKILL:
-        return ChildFailed("the file was killed: for want of memory or processor time, or by somebody")
+        return ChildFailed("the file was killed: for want of memory, or by somebody")
     if status < 0:
         return Crashed(f"the file crashed the process that opened it (signal {-status})")
     return Crashed("the file ended the process that opened it before there was an answer")

@@ -11,7 +11,7 @@ from modelyard.sandbox.process import ended_badly
     ("status", "said"),
     [
         (-signal.SIGXCPU, "it used up the processor time"),
-        (-signal.SIGKILL, "was killed: for want of memory or processor time, or by somebody"),
+        (-signal.SIGKILL, "was killed: for want of memory, or by somebody"),
         (-signal.SIGSEGV, "(signal 11)"),
         (3, "before there was an answer"),
     ],
