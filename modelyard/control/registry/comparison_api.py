@@ -1,7 +1,9 @@
 """`/api/v1/models/{name}/compare`: two versions beside one another."""
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 
+from django.db.models import Q
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -112,24 +114,25 @@ class Comparisons(ViewSet):
     def retrieve(self, request: Request, name: str) -> Response:
         """Compare two versions: signature, steps, parameters, metrics, packages, data, manifest, speed."""
         model = find_model(actor_of(request).tenant, name, Model.objects.with_facts())
-        sides = [named_version(model, side, request.query_params.get(side, "")) for side in ("left", "right")]
-        return Response(compare(*sides))
+        left, right = named_versions(model, {side: request.query_params.get(side, "") for side in ("left", "right")})
+        return Response(compare(left, right))
 
 
-def named_version(model: Model, place: str, text: str) -> Version:
-    """Return the version that `text` names: a number, an alias, or `champion`."""
-    versions = Version.objects.with_facts().filter(model=model)
-    champion = getattr(model, "champion", None)
-    if VERSION.match(text):
-        found = versions.filter(number=int(text)).first() if int(text) <= LARGEST_NUMBER else None
-    elif text == RESERVED_ALIAS:
-        found = versions.filter(number=champion).first() if champion is not None else None
-    else:
-        found = versions.filter(aliases__name=text).first() if NAME.match(text) else None
-    if found is None:
-        raise InvalidInput.at(place, _nobody(model, text))
-    found.model = model
-    return found
+def named_versions(model: Model, texts: Mapping[str, str]) -> list[Version]:
+    """Return the version that each place's text names, a number, an alias, or `champion`; by one read of them all."""
+    champion = str(getattr(model, "champion", None) or "")
+    keys = {place: champion if text == RESERVED_ALIAS else text for place, text in texts.items()}
+    numbers = [int(key) for key in keys.values() if VERSION.match(key) and int(key) <= LARGEST_NUMBER]
+    names = [key for key in keys.values() if NAME.match(key) and not VERSION.match(key)]
+    of_model = Version.objects.with_facts().filter(model=model)
+    found = {version.number: version for version in of_model.filter(Q(number__in=numbers) | Q(aliases__name__in=names))}
+    called = {alias.name: version for version in found.values() for alias in version.aliases.all()}
+    called |= {str(number): version for number, version in found.items()}
+    for place, key in keys.items():
+        if key not in called:
+            raise InvalidInput.at(place, _nobody(model, texts[place]))
+        called[key].model = model
+    return [called[key] for key in keys.values()]
 
 
 def _nobody(model: Model, text: str) -> str:

@@ -7,10 +7,11 @@ from modelyard.control.console.access import page
 from modelyard.control.console.comparing import parts, title_of, usual_sides
 from modelyard.control.console.rendering import show
 from modelyard.control.registry.comparison import compare
-from modelyard.control.registry.comparison_api import named_version
-from modelyard.control.registry.models import HEAVY, Model
+from modelyard.control.registry.comparison_api import named_versions
+from modelyard.control.registry.models import HEAVY, Model, Version
 from modelyard.control.tenancy.models import Scope
 from modelyard.control.tenancy.services import Actor
+from modelyard.core.reference import NAME, VERSION
 
 MOST_CHOICES = 200
 
@@ -35,13 +36,19 @@ def compare_versions(request: HttpRequest, actor: Actor, name: str) -> HttpRespo
     return show(request, actor, "models/compare.html", context)
 
 
-def _sides(request: HttpRequest, model: Model, ready: list[int], serving: int | None) -> tuple | None:
+def _sides(request: HttpRequest, model: Model, ready: list[int], serving: int | None) -> list[Version] | None:
     asked = {side: request.GET.get(side, "").strip()[:64] for side in ("left", "right")}
-    right = named_version(model, "right", asked["right"]) if asked["right"] else None
-    if not asked["left"] or right is None:
-        numbers = usual_sides(ready, serving, right.number if right else None)
-        texts = [asked["left"] or str(numbers[0] or ""), asked["right"] or str(numbers[1] or "")]
-        if not all(texts):
-            return None
-        return tuple(named_version(model, side, text) for side, text in zip(("left", "right"), texts, strict=True))
-    return named_version(model, "left", asked["left"]), right
+    if not all(asked.values()):
+        usual = usual_sides(ready, serving, _number(model, asked["right"]))
+        asked = {side: text or str(number or "") for (side, text), number in zip(asked.items(), usual, strict=True)}
+    return named_versions(model, asked) if all(asked.values()) else None
+
+
+def _number(model: Model, text: str) -> int | None:
+    if not text:
+        return None
+    if VERSION.match(text):
+        return int(text)
+    return (
+        model.aliases.filter(name=text).values_list("version__number", flat=True).first() if NAME.match(text) else None
+    )

@@ -67,6 +67,20 @@ class TestCompare:
         for wrong in ("9", "nobody", "<b>", "\x00", "9" * 30):
             assert viewer.get(COMPARE, {"left": "1", "right": wrong}).status_code == 404
 
+    @pytest.mark.parametrize(
+        "sides", [{}, {"left": "1", "right": "3"}, {"right": "candidate"}, {"left": "first", "right": "candidate"}]
+    )
+    def test_the_page_takes_at_most_12_queries(
+        self, viewer: Client, three: list[Version], admin: Actor, model: Model, sides: dict[str, str],
+        django_assert_max_num_queries: Any,
+    ) -> None:  # fmt: skip
+        deployments.activate(actor=admin, version=three[0])
+        registry.move_alias(actor=admin, model=model, name="first", version=three[0])
+        registry.move_alias(actor=admin, model=model, name="candidate", version=three[2])
+        with django_assert_max_num_queries(12):
+            shown = text_of(viewer.get(COMPARE, sides))
+        assert "+0.09" in shown
+
     def test_a_model_without_two_versions_says_so(self, viewer: Client, admin: Actor, model: Model) -> None:
         assert "fewer than two versions" in text_of(viewer.get(COMPARE))
         ready(admin, model, b"1")
