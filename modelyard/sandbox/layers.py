@@ -93,8 +93,8 @@ def readable() -> list[Path]:
 def lock_files(read: Sequence[Path], write: Sequence[Path], limits: Limits, lasting: bool) -> None:
     """Bound this process, drop what it has no need of, and leave it only the files named.
 
-    To be called while there is one thread, which is why it comes before anything heavy is imported: a thread that
-    was there earlier would stay free, and code in this process could make it work for itself.
+    To be called while there is one thread, which is why it comes before anything is imported that might start one: a
+    thread that was there earlier would stay free, and code in this process could make it work for itself.
 
     Raises:
         OSError: when a layer that the machine has refuses.

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from modelyard.core.errors import Unavailable
@@ -120,7 +121,6 @@ class Spare:
     def __init__(self, warm: Sequence[str], threads: int = 1) -> None:
         self._warm, self._threads = tuple(warm), threads
         self._waiting: Newborn | None = None
-        self._pid = 0
         self._failed = False
         self._lock = threading.Lock()
 
@@ -129,11 +129,8 @@ class Spare:
         with self._lock:
             self._look()
             if self._waiting is None and not self._failed:
-                try:
+                with suppress(Unavailable):
                     self._waiting = Newborn(sys.executable, self._threads, self._warm)
-                except Unavailable:
-                    return
-                self._pid = os.getpid()
 
     def take(self, threads: int) -> Newborn | None:
         """Return the one that waits, if it is ready and made for so many threads; it is the caller's to end."""
@@ -157,11 +154,7 @@ class Spare:
             self._waiting = None
 
     def _look(self) -> None:
-        """Forget one that is another process's, and one that has ended."""
-        if self._waiting is None:
-            return
-        if self._pid != os.getpid():
-            self._waiting = None
-        elif self._waiting.process.poll() is not None:
+        """Forget one that has ended, or was started before a fork: it is another process's, and looks ended here."""
+        if self._waiting is not None and self._waiting.process.poll() is not None:
             self._failed = self._waiting.end() > 0
             self._waiting = None

@@ -50,9 +50,6 @@ class SandboxProcess:
         layers.require(limits)
         self._limits = limits
         self._scratch = scratch.resolve()
-        newborn = spare.take(limits.threads) if spare else None
-        self._newborn = newborn or Newborn(str(python or sys.executable), limits.threads)
-        self._process = self._newborn.process
         job = {
             "target": target,
             "arguments": dict(arguments),
@@ -62,13 +59,15 @@ class SandboxProcess:
             "preload": list(preload),
             "lasting": lasting,
             "parent": os.getpid(),
-            "answer_fd": self._newborn.theirs,
         }
+        newborn = spare.take(limits.threads) if spare else None
+        self._newborn = newborn or Newborn(str(python or sys.executable), limits.threads)
+        self._process = self._newborn.process
         assert self._process.stdin is not None  # noqa: S101
         self.orders = self._process.stdin.fileno()
         os.set_blocking(self.orders, False)
         try:
-            text = json.dumps({**job, "seccomp": self._filter()}).encode()
+            text = json.dumps({**job, "answer_fd": self._newborn.theirs, "seccomp": self._filter()}).encode()
             with suppress(BrokenPipeError):  # its end shows when the answer is awaited
                 self._hand_over(b"%08d" % len(text) + text)
         except BaseException:

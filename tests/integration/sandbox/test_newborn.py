@@ -100,6 +100,44 @@ def test_a_spare_does_the_next_job_and_is_locked_for_it(spare: Spare, tmp_path: 
     assert asked("os:getenv", spare, tmp_path / "scratch", key="TMPDIR")[1] == answer
 
 
+def test_a_spare_is_locked_as_one_that_is_cold_is(spare: Spare, tmp_path: Path, until: Until) -> None:
+    script, told = tmp_path / "wait.py", tmp_path / "told"
+    script.write_text(f"import pathlib, time\npathlib.Path({str(told)!r}).touch()\ntime.sleep(600)\n")
+    given: dict[str, Any] = {
+        "target": "runpy:run_path",
+        "arguments": {"path_name": str(script)},
+        "read": [],
+        "scratch": tmp_path,
+    }
+    found = []
+    for pid, kept in ((0, None), (ready(spare), spare)):
+        child = SandboxProcess(**given, limits=Limits(), spare=kept)
+        try:
+            assert child.pid == pid or kept is None
+            until(told.exists)
+            found.append(held_back(child.pid))
+        finally:
+            child.end()
+        told.unlink()
+    assert found[0] == found[1]
+    assert {("CapEff", "0" * 16), ("NoNewPrivs", "1"), ("Seccomp", "2")} <= found[0].items()
+
+
+def held_back(pid: int) -> dict[str, str]:
+    """Return what the system says of how a process is locked, and what it has open."""
+    process = Path(f"/proc/{pid}")
+    lines = (process / "status").read_text().splitlines()
+    facts = dict(line.split(":\t", 1) for line in lines if line.startswith(("Cap", "Seccomp", "NoNewPrivs", "Uid")))
+    return {**facts, "limits": (process / "limits").read_text(), "open": str(len(list((process / "fd").iterdir())))}
+
+
+def test_what_cannot_be_told_leaves_no_child_behind(spare: Spare, tmp_path: Path) -> None:
+    """`_nothing_left` counts descriptors and processes."""
+    for arguments, read in (({}, [None]), ({"path": object()}, [])):
+        with pytest.raises((AttributeError, TypeError)):
+            SandboxProcess("os:listdir", arguments, read=read, scratch=tmp_path, limits=Limits())  # type: ignore[arg-type]
+
+
 def test_one_is_kept_and_it_is_for_its_number_of_threads(spare: Spare) -> None:
     pid = ready(spare)
     spare.keep()
@@ -113,10 +151,17 @@ def test_one_is_kept_and_it_is_for_its_number_of_threads(spare: Spare) -> None:
     taken.end()
 
 
-def test_one_that_is_not_ready_is_not_waited_for() -> None:
-    slow = Spare(("antigravity_that_is_not_there", "numpy"))
+def test_one_that_is_not_ready_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package, go_on = tmp_path / "modelyard", tmp_path / "go-on"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    slow_one = f"import pathlib, time\nwhile not pathlib.Path({str(go_on)!r}).exists():\n    time.sleep(0.01)\n"
+    (package / "slow.py").write_text(slow_one)
+    monkeypatch.setattr(layers, "PACKAGE", package)
+    slow = Spare(("modelyard.that_is_not_there", "modelyard.slow"))
     slow.keep()
     assert slow.take(1) is None
+    go_on.touch()
     warm(slow).end()
 
 
