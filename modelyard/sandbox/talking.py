@@ -101,7 +101,10 @@ def receive(watch: Watch, most: tuple[int, int]) -> tuple[dict[str, Any], dict[s
 
 
 def _read(watch: Watch, size: int) -> memoryview:
-    received = memoryview(np.empty(size, np.uint8))  # type: ignore[arg-type]  # not touched: nobody has sent it yet
+    try:
+        received = memoryview(np.empty(size, np.uint8))  # type: ignore[arg-type]  # not touched: nobody has sent it yet
+    except MemoryError:  # where memory is not promised beyond what there is
+        raise Unavailable("the model's process answered more than there is memory for") from None
     view = received
     while view:
         watch.wait(watch.child.answers, select.POLLIN)
