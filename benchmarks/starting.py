@@ -42,17 +42,19 @@ def _round(home: Path, found: dict[str, list[float]]) -> None:
         began = time.perf_counter()
         running = up(home)
         key = key or running.told["key"]
-        answer = httpx2.post(
-            f"{running.url}/predict/iris",
-            json={"rows": [ROW]},
-            headers={"authorization": f"Bearer {key}"},
-            trust_env=False,
-        )
-        found[f"{which} start, to an answer"].append(time.perf_counter() - began)
-        answer.raise_for_status()
-        found[f"{which} start, processor"].append(used_seconds(running.process.pid))
-        began = time.perf_counter()
-        running.stop()
+        try:
+            answer = httpx2.post(
+                f"{running.url}/predict/iris",
+                json={"rows": [ROW]},
+                headers={"authorization": f"Bearer {key}"},
+                trust_env=False,
+            )
+            found[f"{which} start, to an answer"].append(time.perf_counter() - began)
+            answer.raise_for_status()
+            found[f"{which} start, processor"].append(used_seconds(running.process.pid))
+        finally:
+            began = time.perf_counter()
+            running.stop()
         found["Ctrl-C, to the end"].append(time.perf_counter() - began)
 
 
