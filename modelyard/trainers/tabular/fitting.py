@@ -46,7 +46,7 @@ def fit(
     with quiet() as caught:
         report(0.0, "reading")
         material = prepare(dataset, parameters)
-        report(0.05, f"{len(material.truth)} rows, {len(material.features)} features")
+        report(0.05, f"{len(material.truth):,} rows, {len(material.features):,} features")
         found = list(scores) if scores is not None else _searched(material, report)
         winner = searching.best(found).parameters if found else {}
         measured, metrics = _measured(material, winner, report)

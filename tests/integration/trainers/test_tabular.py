@@ -207,6 +207,14 @@ def test_rows_without_a_target_are_left_out_and_counted(train: Train) -> None:
     assert trained.codes["target_missing"] == "sex"
 
 
+def test_rows_are_counted_with_separators(train: Train) -> None:
+    frame = pd.concat([real("iris")] * 10, ignore_index=True)
+    told = [words for _, words, _ in train(frame, target="target", holdout=0.2, **QUICK).said]
+    assert told[1:3] == ["1,500 rows, 4 features", "fitting on 1,200 rows"]
+    told = [words for _, words, _ in train(frame, target="target", holdout=0.8, **QUICK).said]
+    assert "measured on 1,200 rows held out" in told
+
+
 def test_a_rare_class_is_named(train: Train) -> None:
     frame = real("iris").query("target < 2").iloc[: 50 + 2]
     assert "class_imbalance" in train(frame, target="target", holdout=0.5).codes
