@@ -3,17 +3,21 @@
 import json
 import re
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any, TypeVar
 
 import msgspec
 
 from modelyard.core.errors import InvalidInput
 from modelyard.core.metrics import nearest
-from modelyard.trainers.stated import stated
+from modelyard.trainers.stated import stated_at
 
 P = TypeVar("P", bound=msgspec.Struct)
 MAX_HINTED = 60
 
+_AT = re.compile(r" - at (?P<key>`key` in )?`\$(?P<path>[^`]*)`\Z")
+_STEP = re.compile(r"\.([^.\[]+)|\[([0-9]+|\.\.\.)\]")
+"""Of a path as the library writes it, which calls each value of an object that may have any names `[...]`."""
 _LACKING = re.compile(r"Object missing required field `([^`]+)`")
 _ANOTHER = re.compile(r"Invalid enum value |Expected `[^`]*`(?:, got `| [<>]=? )")
 """What the library says of a value that is of another type than stated, none of the words, or outside its range."""
@@ -36,12 +40,59 @@ def read(kind: type[P], given: Mapping[str, Any], place: str = "parameters") -> 
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at `$")
-        where = f"{place}{path.rstrip('`')}"
-        if lacking := _LACKING.match(what):
-            raise InvalidInput.at(f"{where}.{lacking[1]}", "it must be given, and is not", "required") from None
-        within = _within(schema_of(kind), given, path) if _ANOTHER.match(what) else None
-        raise InvalidInput.at(where, within or _length(what) or what[:1].lower() + what[1:]) from None
+        raise _refused(kind, given, place, str(error)) from None
+
+
+def _refused(kind: type[msgspec.Struct], given: Mapping[str, Any], place: str, said: str) -> InvalidInput:
+    """Return as ours what the library said of `given`."""
+    at = _AT.search(said)
+    what = said[: at.start()] if at else said
+    steps = _steps(kind, given, at["path"], said) if at else []
+    where = place + "".join(f"[{step}]" if isinstance(step, int) else f".{step[:MAX_HINTED]}" for step in steps)
+    if lacking := _LACKING.match(what):
+        return InvalidInput.at(f"{where}.{lacking[1]}", "it must be given, and is not", "required")
+    if at and at["key"]:
+        return InvalidInput.at(where, f"a name in it does not fit: {_length(what) or what}")
+    within = _within(schema_of(kind), given, steps) if _ANOTHER.match(what) else None
+    return InvalidInput.at(where, within or _length(what) or what[:1].lower() + what[1:])
+
+
+def _steps(kind: type[msgspec.Struct], given: Any, path: str, said: str) -> list[str | int]:
+    """Return what leads to the value at `path`, of which the library `said` what is wrong."""
+    steps: list[str | int] = []
+    for name, place in _STEP.findall(path):
+        if place == "...":
+            alone = (key for key in _value(given, steps) if _says(kind, _only(given, steps, key)) == said)
+            key = next(alone, None)
+            if key is None:  # more is wrong with the object once it holds nothing else
+                return steps
+            steps.append(key)
+        else:
+            steps.append(name or int(place))
+    return steps
+
+
+def _value(given: Any, steps: list[str | int]) -> Any:
+    return reduce(lambda value, step: value[step], steps, given)
+
+
+def _only(given: Any, steps: list[str | int], key: str) -> Any:
+    """Return `given` with nothing but `key` in the object that the steps lead to."""
+    if not steps:
+        return {key: given[key]}
+    first, *rest = steps
+    inner = _only(given[first], rest, key)
+    if isinstance(first, int):
+        return [*given[:first], inner, *given[first + 1 :]]
+    return {**given, first: inner}
+
+
+def _says(kind: type[msgspec.Struct], given: Any) -> str:
+    try:
+        msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
 
 
 def _length(what: str) -> str | None:
@@ -59,21 +110,18 @@ def _unknown(kind: type[msgspec.Struct], name: str, given: Mapping[str, Any]) ->
     return told or f"there is no such parameter; {nearest(name, kind.__struct_encode_fields__)}"
 
 
-def _within(schema: Mapping[str, Any], given: Any, path: str) -> str | None:
-    """Return in words what the value at `path` (`.search.count`) may be; None where the schema does not tell."""
-    words, types = "", [""]
-    for name in path.rstrip("`").removeprefix(".").split("."):
-        one = next((one for one in stated(schema) if one.name == name), None)
-        if one is None:
-            return None
-        given, words, types, schema = given[name], one.expected, one.types, one.shapes[0]
-    hint = f"; did you mean `{json.dumps([given], ensure_ascii=False)}`?" if _single(given, types) else ""
-    return f"got {given!r:.60}, expected {words}{hint}"
+def _within(schema: Mapping[str, Any], given: Any, steps: list[str | int]) -> str | None:
+    """Return in words what the value may be that the steps lead to; None where the schema does not tell."""
+    one, value = stated_at(schema, steps), _value(given, steps)
+    if one is None:
+        return None
+    hint = f"; did you mean `{json.dumps([value], ensure_ascii=False)}`?" if _single(value, one.types) else ""
+    return f"got {value!r:.60}, expected {one.expected}{hint}"
 
 
 def _single(given: Any, types: list[str]) -> bool:
-    """Tell whether `given` is one word where a list of them is expected."""
-    return "array" in types and isinstance(given, str) and len(given) <= MAX_HINTED
+    """Tell whether `given` is one word or number where a list of them is expected."""
+    return "array" in types and isinstance(given, str | int | float) and len(str(given)) <= MAX_HINTED
 
 
 def schema_of(kind: type[msgspec.Struct]) -> dict[str, Any]:

@@ -64,6 +64,26 @@ def stated(schema: Shape) -> list[Stated]:
     return [Stated.of(name, each, defs, name in required) for name, each in top.get("properties", {}).items()]
 
 
+def stated_at(schema: Shape, steps: Iterable[str | int]) -> Stated | None:
+    """Return what the schema states of the value that these names, and places in lists, lead to; None where it does
+    not tell."""
+    defs: Mapping[str, Shape] = schema.get("$defs", {})
+    found = Stated.of("", schema, defs)
+    for step in steps:
+        inner = next((one for shape in found.shapes if (one := _inner(shape, step)) is not None), None)
+        if inner is None:
+            return None
+        found = Stated.of(str(step), inner, defs)
+    return found
+
+
+def _inner(shape: Shape, step: str | int) -> Shape | None:
+    """Return what a shape says of one of its values."""
+    others = shape.get("items" if isinstance(step, int) else "additionalProperties")
+    found: Shape | None = shape.get("properties", {}).get(step, others)
+    return found if isinstance(found, Mapping) else None
+
+
 def _expected(shape: Shape) -> str:
     words = _WORDS.get(shape.get("type", ""), "a text")
     if names := list(shape.get("properties", ())):

@@ -186,7 +186,8 @@ def places(detail: Any, place: str = "") -> list[dict[str, str]]:
 
 
 def _beneath(place: str, name: str) -> str:
-    """Return a place within a place. What the project calls errors of no field is the whole body to us."""
+    """Return a place within a place. What the project calls errors of no field is the place itself to us, or the
+    whole body."""
     if name == api_settings.NON_FIELD_ERRORS_KEY:
-        name = "body"
+        return place or "body"
     return f"{place}.{name}" if place else name

@@ -12,6 +12,7 @@ from modelyard.core.errors import UnsupportedFormat
 from modelyard.core.faults import BEGIN, fault_at
 
 _SHOWN = 60
+_FILE = "a file, in a multipart/form-data body"
 _ENTRY = {
     "required": "is missing: expected {expected}",
     "null": "got null, expected {expected}",
@@ -34,9 +35,12 @@ _KINDS = (
     ("Enter a valid date", "a date, as 2026-01-31"),
     ("Enter a whole number", "a whole number"),
     ("Enter a number", "a number"),
-    ("The submitted data was not a file", "a file, in a multipart/form-data body"),
+    ("The submitted data was not a file", _FILE),
+    ("Invalid data. Expected a dictionary", "an object"),
 )
 """How the framework's `invalid` begins, to what was expected."""
+_NEEDED = {"file": _FILE, "sample": _FILE, "body": "an object"}
+"""What a place must hold that is empty, where that is known."""
 _BOUND = re.compile(r"Ensure .*?(?P<bound>-?[0-9]+(?:\.[0-9]+)?)")
 _BOUNDS = {
     "min_value": "got {got}, expected {bound} or more",
@@ -59,7 +63,7 @@ def _explain(row: dict[str, str], value: Any) -> dict[str, str]:
         place = place.partition(".")[0]
         return {**row, "place": place, "message": f"`{name}` is empty" if name else "the file is empty"}
     if code in _ENTRY and message[:1].isupper():
-        expected = "a file, in a multipart/form-data body" if place in ("file", "sample") else "a value"
+        expected = _NEEDED.get(place, "a value")
         return {**row, "message": _ENTRY[code].format(got=shown(value), expected=expected)}
     if code == "invalid_choice" and message.startswith(EXPECTED):
         return {**row, "message": f"got {shown(value)}, {message}"}

@@ -9,8 +9,11 @@ from rest_framework.test import APIClient
 
 from modelyard.config.description import description
 from modelyard.control.registry.models import Model
+from modelyard.control.registry.services import create_model
 from modelyard.control.tenancy.models import Tenant
+from modelyard.control.tenancy.services import Actor
 from tests.integration.config.test_closed import METHODS, address, routes
+from tests.integration.control import tables, versions
 
 pytestmark = pytest.mark.django_db
 
@@ -38,6 +41,32 @@ def test_what_is_posted_without_the_slash_arrives(caller: Callable[..., APIClien
     assert client.get("/api/v1/models").json()["count"] == 1
     assert client.delete("/api/v1/models/iris").status_code == 204
     assert not Model.objects.exists()
+
+
+def test_a_body_that_is_no_object_is_refused_in_our_words(
+    caller: Callable[..., APIClient], tenant: Tenant, admin: Actor
+) -> None:
+    versions.ready(admin, create_model(actor=admin, name="iris"))
+    tables.ready(admin, name="iris")
+    client, asked, hidden = caller(tenant, "admin"), 0, set()
+    for path, methods in description()["paths"].items():
+        for method, operation in methods.items():
+            if "application/json" not in operation.get("requestBody", {}).get("content", ()):
+                continue
+            places = [one for one in operation.get("parameters", ()) if one["in"] == "path"]
+            filled = path.format(
+                **{one["name"]: 1 if one["schema"].get("type") == "integer" else "iris" for one in places}
+            )
+            for body, got in (("[]", "a list"), ("5", "5 (number)"), ("null", "null")):
+                answer = client.generic(method.upper(), filled, body, content_type="application/json")
+                asked += 1
+                if answer.status_code == 404:
+                    hidden.add(path.removeprefix("/api/v1/"))
+                else:
+                    assert answer.status_code == 400, (method, path)
+                    assert answer.json()["error"]["message"] == f"the body: got {got}, expected an object", path
+    assert hidden == {"members/{id}/", "schedules/{name}/", "schedules/{name}/pause", "tenants/{name}/"}
+    assert asked > 60
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/schema", "/api/docs", "/sign-in", "/t/acme/new", "/account"])

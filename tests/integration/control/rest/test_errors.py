@@ -87,11 +87,16 @@ def test_the_message_tells_the_first_place_and_how_many_more() -> None:
     assert len(known.details["places"]) == 2
 
 
+class Naming(serializers.Serializer):
+    name = serializers.CharField(required=False)
+
+
 class Aliasing(serializers.Serializer):
     version = serializers.IntegerField(min_value=1, max_value=99)
     role = Choice([("viewer", "Viewer"), ("admin", "Admin")], required=False)
     note = serializers.CharField(required=False, max_length=5)
     tags = serializers.ListField(required=False, max_length=2)
+    within = Naming(required=False)
 
 
 class Uploading(serializers.Serializer):
@@ -121,6 +126,10 @@ def refused(serializer: type[serializers.Serializer], sent: Any) -> dict[str, An
         ({"version": None}, "`version`: got null, expected a value"),
         ({"version": [1]}, "`version`: got a list, expected a whole number"),
         ({}, "`version` is missing: expected a value"),
+        ([], "the body: got a list, expected an object"),
+        (5, "the body: got 5 (number), expected an object"),
+        (None, "the body: got null, expected an object"),
+        ({"version": 1, "within": [1]}, "`within`: got a list, expected an object"),
     ],
 )
 def test_the_framework_s_sentences_become_ours(sent: Any, message: str) -> None:
