@@ -7,11 +7,12 @@ import typer
 from modelyard.cli.connection import Connection, connected
 from modelyard.cli.options import Despite, Json, ModelName, Url
 from modelyard.cli.output import Done, curl, print_json, print_table
-from modelyard.cli.usage import alias_name, new_alias
+from modelyard.cli.usage import alias_name, new_alias, version_number
 
 app = typer.Typer(help="Move names, as candidate, between a model's versions.", no_args_is_help=True)
 NewName = Annotated[str, typer.Argument(help="The alias, as candidate.", show_default=False, callback=new_alias)]
 Name = Annotated[str, typer.Argument(help="The alias, as candidate.", show_default=False, callback=alias_name)]
+Number = Annotated[int, typer.Argument(help="The version's number.", parser=version_number, show_default=False)]
 
 
 @app.command("list")
@@ -31,7 +32,7 @@ def list_aliases(model: ModelName, url: Url = None, json: Json = False) -> None:
 def set_alias(
     model: ModelName,
     name: NewName,
-    number: Annotated[int, typer.Argument(min=1, help="The version's number.", show_default=False)],
+    number: Number,
     despite_consumers: Despite = False,
     url: Url = None,
     json: Json = False,

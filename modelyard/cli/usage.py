@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from modelyard.core.errors import InvalidInput
 from modelyard.core.metrics import parse_constraint
 from modelyard.core.origins import read_origin
-from modelyard.core.reference import check_alias, check_name, parse_reference
+from modelyard.core.reference import VERSION, check_alias, check_name, parse_reference
 from modelyard.core.table import check_dataset_name, parse_dataset
 
 
@@ -71,6 +71,13 @@ def tenant_name(text: str) -> str:
 def alias_name(text: str) -> str:
     """Return `text`, which may have named an alias, once with digits alone too (a callback of an argument)."""
     return _understood(lambda name: check_name(name, "an alias"), text)
+
+
+def version_number(text: str) -> int:
+    """Return the number of a version (the parser of an argument); an alias names no other alias."""
+    if not VERSION.match(text):
+        raise NotUnderstood(f"{text[:64]!r} is no version's number: expected one, as 3; an alias names no other alias")
+    return int(text)
 
 
 def new_alias(text: str) -> str:

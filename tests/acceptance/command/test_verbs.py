@@ -292,7 +292,11 @@ def test_wrong_input_is_refused_with_the_reason(run: Run, tmp_path: Path, argume
         (["promote", "never-pushed:zero"], "positive whole number"),
         (["download", "never-pushed"], "names no version"),
         (["delete", "never-pushed@x", "--yes"], "names an alias"),
-        (["aliases", "set", "x", "candidate", "zero"], "number"),
+        (
+            ["aliases", "set", "x", "a3", "a2"],
+            "'a2' is no version's number: expected one, as 3; an alias names no other",
+        ),
+        (["aliases", "set", "x", "candidate", "0"], "'0' is no version's number: expected one, as 3"),
         (["aliases", "set", "x", "No Alias", "1"], "cannot name an alias"),
         (["aliases", "set", "x", "7", "1"], "looks like a version's number"),
         (["aliases", "remove", "x", "No Alias"], "cannot name an alias"),
