@@ -12,6 +12,9 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.contrib.sessions.backends.cache import KEY_PREFIX
+from django.contrib.sessions.models import Session
+from django.core.cache import caches
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -65,6 +68,16 @@ class Addresses(InTheGarden):
         self.assertRedirects(self.client.get("/ml/t/garden/"), "/ml/sign-in/?next=/ml/t/garden/")
         told = self.client.post("/ml/sign-in/", {"username": "lee@garden.nl", "password": PASSWORD, "next": ""})
         self.assertRedirects(told, "/ml/", target_status_code=302)
+
+    @override_settings(LOGIN_URL="/nowhere/", SESSION_ENGINE="django.contrib.sessions.backends.cache")
+    def test_a_sign_in_lives_where_the_project_keeps_sessions(self) -> None:
+        self.client.post("/ml/sign-in/", {"username": "lee@garden.nl", "password": PASSWORD, "next": ""})
+        key = KEY_PREFIX + self.client.cookies["garden"].value
+        self.assertEqual(caches["default"].get(key)["_auth_user_id"], str(self.lee.pk))
+        self.assertFalse(Session.objects.exists())
+        self.assertEqual(self.client.get("/ml/t/garden/").status_code, 200)
+        caches["default"].delete(key)
+        self.assertRedirects(self.client.get("/ml/t/garden/"), "/ml/sign-in/?next=/ml/t/garden/")
 
     def test_pages_link_beneath_the_prefix_alone(self) -> None:
         self.client.force_login(self.lee)
