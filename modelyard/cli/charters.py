@@ -113,12 +113,15 @@ def _written(yard: Connection, before: "CharterInForce", now: "CharterInForce", 
 
 
 def _read(file: Path) -> Charter:
+    named = "standard input" if str(file) == "-" else str(file)
+    if str(file) != "-" and not file.is_file():
+        raise InvalidInput(f"there is no file {file}: expected a charter as JSON, or - for standard input")
     text = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     try:
         return msgspec.json.decode(text, type=Charter)
     except msgspec.DecodeError as error:
         fields = ", ".join(Charter.__struct_fields__)
-        raise InvalidInput(f"{file} is no charter: {error}; expected a JSON object with some of {fields}") from None
+        raise InvalidInput(f"{named} is no charter: {error}; expected a JSON object with some of {fields}") from None
 
 
 def _day(option: str, text: str) -> None:

@@ -9,9 +9,10 @@ from modelyard.cli.connection import Connection, connected
 from modelyard.cli.options import Json, Url, Yes
 from modelyard.cli.output import Done, curl, print_json, print_table
 from modelyard.cli.progress import progress_bar
+from modelyard.cli.tables import read_types
 from modelyard.cli.usage import NotUnderstood, dataset_name, dataset_reference
-from modelyard.core.errors import DatasetRefused, InvalidInput
-from modelyard.core.table import check_types, parse_dataset
+from modelyard.core.errors import DatasetRefused
+from modelyard.core.table import parse_dataset
 
 if TYPE_CHECKING:
     from modelyard.client import Dataset
@@ -77,7 +78,7 @@ def push(
     json: Json = False,
 ) -> None:
     """Upload a table as a new dataset; the same file again is the dataset that there is."""
-    types = _types(column_type or [])
+    types = read_types(column_type or [])
     with connected(url) as yard, progress_bar(json) as progress:
         from modelyard.client.pushing import form
 
@@ -107,7 +108,7 @@ def fetch(
     json: Json = False,
 ) -> None:
     """Have the server fetch a table from a place that its operator allowed; `sources` lists them."""
-    types = _types(column_type or [])
+    types = read_types(column_type or [])
     if bool(file) == bool(query):
         raise NotUnderstood("expected either --file or --query")
     source = {"kind": kind, "place": place, **({"file": file} if file else {"query": query})}
@@ -146,14 +147,6 @@ def _made(yard: Connection, dataset: "Dataset", request: str) -> Done:
         curl=request,
         undo=None if dataset.already else f"modelyard datasets delete {dataset}",
     )
-
-
-def _types(pairs: list[str]) -> dict[str, str]:
-    found = dict(pair.rpartition("=")[::2] for pair in pairs)
-    try:
-        return check_types(found)
-    except InvalidInput as error:
-        raise NotUnderstood(error.message) from None
 
 
 def _with_its_page(yard: Connection, error: DatasetRefused) -> DatasetRefused:

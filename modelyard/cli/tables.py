@@ -1,6 +1,7 @@
 """What a person hands to the command in files and options: rows, metrics, JSON."""
 
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from modelyard.cli.usage import NotUnderstood
 from modelyard.core.errors import InvalidInput
 from modelyard.core.faults import json_fault
+from modelyard.core.table import check_types
 
 FORMATS = "JSON (a list of rows, or one row), CSV with a line of names, Parquet, or npy"
 
@@ -17,16 +19,41 @@ def read_metrics(pairs: list[str]) -> dict[str, float]:
     """Read `accuracy=0.97` and the like.
 
     Raises:
-        NotUnderstood: when one is not a name and a number.
+        NotUnderstood: when one is not a name and a finite number, or a name comes twice.
     """
-    found = {}
+    found: dict[str, float] = {}
     for pair in pairs:
         name, _, text = pair.partition("=")
         try:
-            found[name] = float(text)
+            number = float(text)
         except ValueError:
-            raise NotUnderstood(f"--metric {pair!r}: expected a name and a number, as accuracy=0.97") from None
+            number = math.nan
+        if not name or not math.isfinite(number):
+            raise NotUnderstood(f"--metric {pair!r}: expected a name and a number, as accuracy=0.97")
+        if name in found:
+            raise NotUnderstood(f"--metric {pair!r}: `{name}` was given before: expected each name once")
+        found[name] = number
     return found
+
+
+def read_types(pairs: list[str]) -> dict[str, str]:
+    """Read `zip=string` and the like. A column's name may hold `=`.
+
+    Raises:
+        NotUnderstood: when one is not a column and a type, or a column comes twice.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, _, kind = pair.rpartition("=")
+        if not name:
+            raise NotUnderstood(f"--type {pair!r}: expected a column and its type, as zip=string")
+        if name in found:
+            raise NotUnderstood(f"--type {pair!r}: `{name}` was given before: expected each column once")
+        found[name] = kind
+    try:
+        return check_types(found)
+    except InvalidInput as error:
+        raise NotUnderstood(error.message) from None
 
 
 def is_inline(given: str) -> bool:

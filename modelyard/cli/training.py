@@ -156,7 +156,7 @@ def read_parameters(pairs: list[str]) -> dict[str, Any]:
     """Read `holdout=0.3` and the like: JSON where it is JSON, else a text; a dot leads into an object.
 
     Raises:
-        NotUnderstood: when one is not a name and a value.
+        NotUnderstood: when one is not a name and a value, or a name comes twice.
     """
     found: dict[str, Any] = {}
     for pair in pairs:
@@ -169,6 +169,8 @@ def read_parameters(pairs: list[str]) -> dict[str, Any]:
             place = place.setdefault(part, {})
             if not isinstance(place, dict):
                 raise NotUnderstood(f"--set {pair!r}: `{part}` was given a value before, and cannot hold `{last}` too")
+        if last in place:
+            raise NotUnderstood(f"--set {pair!r}: `{name}` was given before: expected each name once")
         try:
             place[last] = jsons.loads(text, parse_constant=_no_json)
         except ValueError:

@@ -1,6 +1,7 @@
 """Rows, metrics and JSON from files and options."""
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from modelyard.cli.tables import parse_rows, read_metrics, read_object, read_rows
+from modelyard.cli.tables import parse_rows, read_metrics, read_object, read_rows, read_types
 from modelyard.cli.usage import NotUnderstood
 from modelyard.core.errors import InvalidInput
 
@@ -18,10 +19,33 @@ def test_metrics() -> None:
     assert read_metrics(["accuracy=0.97", "rows=150"]) == {"accuracy": 0.97, "rows": 150.0}
 
 
-@pytest.mark.parametrize("pair", ["accuracy", "accuracy=", "accuracy=high"])
+@pytest.mark.parametrize("pair", ["accuracy", "accuracy=", "accuracy=high", "accuracy=nan", "accuracy=inf", "=0.97"])
 def test_a_metric_is_a_name_and_a_number(pair: str) -> None:
     with pytest.raises(NotUnderstood, match=r"accuracy=0\.97"):
         read_metrics([pair])
+
+
+def test_a_metric_is_given_once() -> None:
+    with pytest.raises(NotUnderstood, match=r"`accuracy` was given before"):
+        read_metrics(["accuracy=0.1", "accuracy=0.2"])
+
+
+def test_types() -> None:
+    assert read_types(["zip=string", "a=b=int64"]) == {"zip": "string", "a=b": "int64"}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "why"),
+    [
+        (["zip"], "--type 'zip': expected a column and its type, as zip=string"),
+        (["=string"], "--type '=string': expected a column and its type"),
+        (["zip=string", "zip=int64"], "--type 'zip=int64': `zip` was given before"),
+        (["zip=text"], "types.zip: got 'text', expected one of"),
+    ],
+)
+def test_what_is_no_column_and_type_is_not_understood(pairs: list[str], why: str) -> None:
+    with pytest.raises(NotUnderstood, match=re.escape(why)):
+        read_types(pairs)
 
 
 def test_rows_of_csv_are_typed(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_values_are_json_where_they_are_json(pairs: list[str], found: dict[str, 
     assert read_parameters(pairs) == found
 
 
-@pytest.mark.parametrize("pairs", [["holdout"], ["=1"], ["a.=1"], ["search=1", "search.count=5"]])
+@pytest.mark.parametrize("pairs", [["holdout"], ["=1"], ["a.=1"], ["search=1", "search.count=5"], ["seed=1", "seed=2"]])
 def test_what_is_no_name_and_value_is_not_understood(pairs: list[str]) -> None:
     with pytest.raises(NotUnderstood, match="--set"):
         read_parameters(pairs)
