@@ -44,11 +44,11 @@ def test_what_is_posted_without_the_slash_arrives(caller: Callable[..., APIClien
 
 
 def test_a_body_that_is_no_object_is_refused_in_our_words(
-    caller: Callable[..., APIClient], tenant: Tenant, admin: Actor
+    caller: Callable[..., APIClient], tenant: Tenant, admin: Actor, operator: APIClient
 ) -> None:
     versions.ready(admin, create_model(actor=admin, name="iris"))
     tables.ready(admin, name="iris")
-    client, asked, hidden = caller(tenant, "admin"), 0, set()
+    own, asked, hidden = caller(tenant, "admin"), 0, set()
     for path, methods in description()["paths"].items():
         for method, operation in methods.items():
             if "application/json" not in operation.get("requestBody", {}).get("content", ()):
@@ -57,6 +57,7 @@ def test_a_body_that_is_no_object_is_refused_in_our_words(
             filled = path.format(
                 **{one["name"]: 1 if one["schema"].get("type") == "integer" else "iris" for one in places}
             )
+            client = operator if path == "/api/v1/tenants/" else own
             for body, got in (("[]", "a list"), ("5", "5 (number)"), ("null", "null")):
                 answer = client.generic(method.upper(), filled, body, content_type="application/json")
                 asked += 1

@@ -129,8 +129,9 @@ def test_through_asgi_it_comes_back_as_it_went(caller: Caller, tenant: Tenant, m
     client = caller(tenant, "write")
     secret = client._credentials["HTTP_AUTHORIZATION"]
     content = os.urandom(900_000)
-    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.pkl"\r\n\r\n'
-    body = head + content + b"\r\n--b--\r\n"
+    boundary = b"no-random-bytes-hold-this"
+    head = b'--%s\r\nContent-Disposition: form-data; name="file"; filename="a.pkl"\r\n\r\n' % boundary
+    body = head + content + b"\r\n--%s--\r\n" % boundary
 
     async def call(method: str, path: str, parts: Iterator[bytes]) -> tuple[int, list[bytes]]:
         messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
@@ -149,7 +150,7 @@ def test_through_asgi_it_comes_back_as_it_went(caller: Caller, tenant: Tenant, m
         headers = [(b"host", b"localhost"), (b"authorization", secret.encode())]
         if method == "POST":
             headers += [
-                (b"content-type", b"multipart/form-data; boundary=b"),
+                (b"content-type", b"multipart/form-data; boundary=" + boundary),
                 (b"content-length", str(len(body)).encode()),
             ]
         scope = {
