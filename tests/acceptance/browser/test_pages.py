@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.acceptance.browser.conftest import Site, Visitor
+from tests.acceptance.browser.conftest import CHECK_MS, Site, Visitor
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -52,6 +53,15 @@ PAGES = [
     "/t/yard/datasets/flights:2/",
     "/t/yard/datasets/new/folder/",
     "/t/yard/train/?dataset=flights:1",
+    "/t/yard/score/?dataset=flights:1",
+    "/t/yard/schedules/",
+    "/t/yard/new-schedule/",
+    "/t/yard/models/seen/stop/",
+    "/t/yard/models/seen/rollback/",
+    "/t/yard/models/seen/delete/",
+    "/t/yard/models/seen/versions/2/delete/",
+    "/t/yard/models/seen/aliases/candidate/delete/",
+    "/t/yard/datasets/flights:1/delete/",
     "/t/yard/jobs/",
     "/t/yard/jobs/?state=failed",
     "/t/yard/keys/",
@@ -104,27 +114,66 @@ def seen(browser: Browser, site: Site, files: Path) -> None:
     context.close()
 
 
+@pytest.fixture(scope="module")
+def pages(browser: Browser, site: Site, files: Path, seen: None) -> list[str]:
+    """Addresses of `PAGES`, and those that tell of a scoring that is done, its schedule, a key, a member, an origin."""
+    context = browser.new_context()
+    visitor = Visitor(context.new_page(), site)
+    page = visitor.page
+    visitor.sign_in()
+    visitor.push_dataset("flowers", (files / "sample.csv").read_bytes())
+    visitor.wait_for_dataset("ready")
+    visitor.go("/t/yard/score/?dataset=flowers:1")
+    page.get_by_label("Version").select_option("seen:1")
+    page.get_by_role("button", name="Score", exact=True).click()
+    page.wait_for_url(re.compile(r"/jobs/[0-9a-f-]{36}/"))
+    job = urlsplit(page.url).path
+    expect(page.get_by_role("heading", name="Result")).to_be_visible(timeout=CHECK_MS)
+    page.get_by_role("link", name="Repeat").click()
+    page.locator("#id_name").fill("seen-nightly")
+    page.locator("#id_cron").fill("0 2 * * *")
+    page.get_by_role("button", name="Make the schedule").click()
+    page.wait_for_url("**/schedules/seen-nightly/")
+    visitor.go("/t/yard/keys/")
+    page.locator("#id_name").fill("a program that is called something longer than most programs are")
+    page.get_by_role("button", name="Make the key").click()
+    page.wait_for_load_state()
+    visitor.go("/t/yard/front-ends/")
+    page.locator("#id_origin").fill("https://a-name-that-is-longer-than-most.app.example")
+    page.get_by_role("button", name="Allow").click()
+    page.wait_for_load_state()
+    told = [job, f"{job}result/delete/"]
+    told += [f"/t/yard/schedules/seen-nightly/{verb}" for verb in ("", "edit/", "delete/")]
+    for path, verb in (("keys", "revoke"), ("members", "remove"), ("front-ends", "remove")):
+        visitor.go(f"/t/yard/{path}/")
+        link = page.locator(f"main a[href$='/{verb}/']").first.get_attribute("href")
+        assert link is not None, path
+        told.append(urljoin(f"/t/yard/{path}/", link))
+    context.close()
+    return [*PAGES, *told]
+
+
 def overflow(page: Page) -> int:
     found: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return found
 
 
 @pytest.mark.parametrize("width", [360, 768, 1024, 1280])
-def test_nothing_sticks_out(width: int, visitor: Visitor, seen: None) -> None:
+def test_nothing_sticks_out(width: int, visitor: Visitor, pages: list[str]) -> None:
     visitor.page.set_viewport_size({"width": width, "height": 740})
     visitor.go("/sign-in/")
     assert overflow(visitor.page) <= 0
     visitor.sign_in()
-    for path in PAGES:
+    for path in pages:
         visitor.go(path)
         assert overflow(visitor.page) <= 0, path
         assert visitor.page.evaluate(BURST) == [], path
         expect(visitor.page.get_by_role("heading", level=1)).to_have_count(1)
 
 
-def test_every_field_and_button_has_a_name(visitor: Visitor, seen: None) -> None:
+def test_every_field_and_button_has_a_name(visitor: Visitor, pages: list[str]) -> None:
     visitor.sign_in()
-    for path in PAGES:
+    for path in pages:
         visitor.go(path)
         assert visitor.page.evaluate(NAMELESS) == [], path
         assert visitor.page.evaluate(DOUBLED) == [], path
