@@ -4,8 +4,8 @@ The flights that left New York in 2013, repeated, scored with a logistic regress
 the bare loop on one core, as pyarrow writes by itself and with scoring's encoding; by two such loops on two cores, each
 half of the table; by one worker on one core, and by two on two. All in one run, in turns; the numbers are medians, and
 what counts are their ratios. What two loops gain, which share nothing but the machine, stands beside what two workers
-do. Where others use it, ratios of processor time say more: of the loop without its imports, of a worker with all that it
-starts.
+do. Where others use it, ratios of processor time say more: of the loop without its imports, of a worker with all that
+it starts.
 """
 
 import argparse
